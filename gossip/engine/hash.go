@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// Hash is a 128-bit homomorphic hash of a set: the sum, modulo 2^128, of the
+// hashes of its members. Adding and removing a member is O(1), order does not
+// matter. The zero value is the hash of the empty set.
+type Hash struct{ Hi, Lo uint64 }
+
+// Plus returns the hash of the union of two disjoint sets.
+func (h Hash) Plus(o Hash) Hash {
+	lo, carry := bits.Add64(h.Lo, o.Lo, 0)
+	hi, _ := bits.Add64(h.Hi, o.Hi, carry)
+	return Hash{hi, lo}
+}
+
+// Minus takes the members of o out of h.
+func (h Hash) Minus(o Hash) Hash {
+	lo, borrow := bits.Sub64(h.Lo, o.Lo, 0)
+	hi, _ := bits.Sub64(h.Hi, o.Hi, borrow)
+	return Hash{hi, lo}
+}
+
+// Bytes returns the hash as 16 bytes, big-endian.
+func (h Hash) Bytes() [16]byte {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], h.Hi)
+	binary.BigEndian.PutUint64(b[8:], h.Lo)
+	return b
+}
+
+// hasher hashes updates with the cluster id as seed, so that equal content in
+// different clusters does not hash alike. It reuses one buffer.
+type hasher struct {
+	seed uint64
+	buf  []byte
+}
+
+func newHasher(cluster string) *hasher {
+	return &hasher{seed: xxh3.HashString(cluster)}
+}
+
+// content is the hash of everything in u but its dot: two updates of one dot
+// with different content are a fork (R1).
+func (h *hasher) content(u *model.Update) uint64 {
+	b := h.buf[:0]
+	b = binary.LittleEndian.AppendUint64(b, uint64(u.Time))
+	b = binary.LittleEndian.AppendUint64(b, uint64(u.Expires))
+	b = append(b, byte(u.Kind))
+	b = appendSized(b, u.Space)
+	b = appendSized(b, u.Key)
+	b = appendSized(b, u.Value)
+	b = binary.AppendUvarint(b, uint64(u.Context.Len()))
+	for r, n := range u.Context.All() {
+		b = appendDot(b, clock.Dot{Replica: r, Version: n})
+	}
+	for _, d := range u.Deps {
+		b = appendDot(b, d)
+	}
+	h.buf = b
+	return xxh3.HashSeed(b, h.seed)
+}
+
+// member is the hash of one retained update: of replica, version and content.
+func (h *hasher) member(d clock.Dot, content uint64) Hash {
+	b := appendDot(h.buf[:0], d)
+	b = binary.LittleEndian.AppendUint64(b, content)
+	h.buf = b
+	sum := xxh3.Hash128Seed(b, h.seed)
+	return Hash{sum.Hi, sum.Lo}
+}
+
+func appendDot(b []byte, d clock.Dot) []byte {
+	b = appendSized(b, d.Replica.Node)
+	b = binary.LittleEndian.AppendUint64(b, d.Replica.Epoch)
+	return binary.LittleEndian.AppendUint64(b, uint64(d.Version))
+}
+
+func appendSized[T string | []byte](b []byte, s T) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}

@@ -1,0 +1,89 @@
+// Package transport moves bytes between the nodes of a cluster and says who
+// they are. It knows nothing of what the bytes mean.
+//
+// Package memnet is a network in memory with seeded faults, for tests and
+// simulations in one process. Package swim is hashicorp/memberlist: UDP for
+// datagrams, TCP for streams, SWIM for membership. Package transporttest is the
+// suite that every transport passes.
+package transport
+
+import (
+	"context"
+	"errors"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrClosed    = errors.New("transport: closed")
+	ErrNoPeer    = errors.New("transport: unknown peer")
+	ErrQueueFull = errors.New("transport: queue is full")
+	ErrTooLarge  = errors.New("transport: message is larger than the channel allows")
+)
+
+// Channel is a way for a message to go.
+type Channel uint8
+
+// The channels.
+const (
+	Datagram Channel = iota // small, may be lost, reordered or repeated
+	Stream                  // large, over a connection; lost only when that fails
+)
+
+// String returns "datagram" or "stream".
+func (c Channel) String() string {
+	if c == Datagram {
+		return "datagram"
+	}
+	return "stream"
+}
+
+// State is what membership says of a node.
+type State uint8
+
+// The states of a member.
+const (
+	Alive State = iota
+	Suspect
+	Failed
+	Left
+)
+
+// String returns the state's name in lower case.
+func (s State) String() string {
+	if s > Left {
+		return "unknown"
+	}
+	return [...]string{"alive", "suspect", "failed", "left"}[s]
+}
+
+// Member is a node of the cluster as a transport sees it.
+type Member struct {
+	Name  string
+	Addr  string // host:port, for people; peers are named by Name
+	State State
+	Self  bool
+}
+
+// Packet is a message that arrived. Its bytes belong to the receiver.
+type Packet struct {
+	Channel Channel
+	Bytes   []byte
+}
+
+// Transport is one node's access to the network. All methods are safe for
+// concurrent use.
+type Transport interface {
+	// Send queues msg for a node and returns at once: ErrNoPeer, ErrQueueFull,
+	// ErrTooLarge or ErrClosed when it cannot. Nil does not mean that it arrives.
+	// The transport owns msg from here on.
+	Send(to string, ch Channel, msg []byte) error
+	// Receive returns the queue of arrived messages: bounded, newest dropped when
+	// full (and counted by the transport). It is closed by Close.
+	Receive() <-chan Packet
+	// Members returns all known nodes, this one included, by name, and a channel
+	// that is closed when that list is no longer the newest.
+	Members() ([]Member, <-chan struct{})
+	// Close tells the others that this node leaves, unless ctx is done, and for as
+	// long as it is not; then it stops everything and waits for it.
+	Close(ctx context.Context) error
+}

@@ -1,0 +1,125 @@
+package model
+
+import (
+	"context"
+	"errors"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+)
+
+// ErrDetached is returned by a handle's writes before the handle was attached
+// to a node.
+var ErrDetached = errors.New("model: not attached to a node")
+
+// Kind is a model's own tag of an update. The engine reads one bit of it.
+type Kind uint8
+
+// Tombstone is the bit of a Kind that marks an update which only removes
+// something. The engine keeps tombstones out of the state hash and collects them.
+const Tombstone Kind = 1 << 7
+
+// Update is one write: the paper's delta (r, k, v, n) with a time and flags
+// (Paper §3). It is immutable once issued: whoever holds one may read it from
+// any goroutine for as long as he likes, and nobody may change it or the bytes
+// it refers to.
+type Update struct {
+	clock.Dot
+	Time    clock.Timestamp // larger than every timestamp that its writer had seen
+	Space   string          // the space whose model it belongs to
+	Key     []byte
+	Value   []byte
+	Kind    Kind
+	Context clock.Vector    // per key; only for models that need it
+	Deps    []clock.Dot     // updates that must be applied before; only for causal models
+	Expires clock.Timestamp // 0: never
+}
+
+// IsTombstone reports whether the update only removes something.
+func (u *Update) IsTombstone() bool { return u.Kind&Tombstone != 0 }
+
+// Collectable reports whether the update may ever be dropped without being
+// superseded: a tombstone, or one that expires (R8). Such updates are left out
+// of the state hash.
+func (u *Update) Collectable() bool { return u.IsTombstone() || u.Expires != 0 }
+
+// Effect is what integrating one update did. The zero value means: the update
+// is retained, and made nothing else redundant.
+type Effect struct {
+	// Redundant says that something the model already holds supersedes the
+	// update: it is not retained, and Superseded is empty.
+	Redundant bool
+	// Superseded lists retained updates that became redundant. It is valid until
+	// the model's next call.
+	Superseded []*Update
+}
+
+// Model is a replicated data type. It must be deterministic; Apply must commute
+// across replicas and be idempotent, so that its value is a function of the set
+// of retained updates alone (DESIGN §5). The engine calls it from one goroutine
+// at a time and owns everything else: dots, retention, vectors, hashes,
+// collection. A model may keep the pointers it is given; it never changes what
+// they point to.
+type Model interface {
+	// Apply integrates u and says which retained updates it made redundant, or
+	// that u itself is.
+	Apply(u *Update) Effect
+	// Remove undoes u, a retained update: it was proved dead elsewhere (R9), or
+	// collected (R8), or found damaged (R12).
+	Remove(u *Update)
+	// Supersedes reports whether a makes b redundant: a strict partial order on
+	// the updates of one space, transitive, decided from the two updates alone.
+	Supersedes(a, b *Update) bool
+}
+
+// Draft is a write that has no identity yet: the engine gives it replica,
+// version and time. It owns its bytes: the writer must not change them afterwards.
+type Draft struct {
+	Key     []byte
+	Value   []byte
+	Kind    Kind
+	Context clock.Vector
+	Deps    []clock.Dot
+	Expires clock.Timestamp
+}
+
+// Change is one update that altered a model's state, local or remote.
+type Change struct {
+	New *Update // now retained
+	Old *Update // the retained update it replaced, nil if none; the first one if several
+}
+
+// Tx collects the drafts of one write. All of them become updates of
+// consecutive versions, or none does.
+type Tx struct {
+	drafts []Draft
+}
+
+// Put adds a draft.
+func (tx *Tx) Put(d Draft) { tx.drafts = append(tx.drafts, d) }
+
+// Drafts returns what was put, in order.
+func (tx *Tx) Drafts() []Draft { return tx.drafts }
+
+// Host is what a typed handle needs of the node it is attached to: one space of
+// it. It is implemented by gossip.Node; a handle gets it by Bind.
+type Host interface {
+	// RLock holds off writes and remote updates until RUnlock. It is short and
+	// never waits for the network. It must not be nested.
+	RLock()
+	RUnlock()
+	// Write calls f while nothing else reads or writes, and issues the drafts it
+	// put, in one step; f sees the state before them. wait says whether to wait
+	// while local writes are throttled, until ctx is done, or to fail at once. An
+	// error of f is returned as it is, and nothing is written. f must not call
+	// the host.
+	Write(ctx context.Context, wait bool, f func(*Tx) error) error
+}
+
+// Handle is a model that its users call: attaching it to a node binds it to
+// its host. A handle is bound once.
+type Handle interface {
+	Model
+	// Bind gives the handle its host before the first update is applied. It
+	// returns an error when the handle is bound already.
+	Bind(Host) error
+}
