@@ -1,1 +1,62 @@
+// Package model holds the replicated data types, and the contract by which
+// anybody can write one.
+//
+// A [Model] is the state of one space: a name under which the same type of model
+// is attached on every node ("settings", "carts"). The engine brings every
+// [Update] of a space to every node that attached it; the model says two things
+// about an update: how it changes the state, and which retained updates it makes
+// redundant. It never sees messages, vectors, peers or retries.
+//
+// # Models in this package
+//
+// [Map] is a map from strings to values of any type. Of several writes to one
+// key the one with the largest (timestamp, replica, version) wins, and a delete
+// is a write like the others.
+//
+// Models here are typed handles: what a program attaches to a node is also what
+// it reads and writes. The zero value of a handle is ready to be attached. Until
+// then it reads as empty, and its writes return [ErrDetached]. From then on its
+// methods are safe for concurrent use; attaching itself must happen before other
+// goroutines use the handle.
+//
+// # Laws
+//
+// Nodes receive updates in different orders, twice, or, when something newer is
+// known already, never. Whatever happens, nodes that know the same must show the
+// same. In words:
+//
+//  1. The value of a model depends on the set of updates it retains, and on
+//     nothing else: not on their order, not on the time of day, not on chance.
+//  2. Updates of one replica arrive in the order of their versions; those of
+//     different replicas in any order. Every such order gives the same value.
+//  3. Applying an update again changes nothing.
+//  4. "a supersedes b" means that dropping b never changes the value, whatever
+//     else is known, then or later. The engine drops b for good, and may do so on
+//     one node long before another.
+//  5. Supersedes is a strict partial order and is decided from the two updates
+//     alone: nothing supersedes itself, and if c supersedes a, and a supersedes b,
+//     then c supersedes b, also on a node that has never seen a.
+//  6. Of the updates that a model retains, none supersedes another: Apply reports
+//     every one that became redundant, or the new one itself.
+//
+// Law 4 is the one to think about. A counter that adds increments must not
+// supersede an increment by the next one; a counter whose updates carry the
+// replica's running total may.
+//
+// # Writing a model
+//
+// Decide what an update says and encode it in Key, Value and Kind. An update that
+// only removes something has the bit [Tombstone] in its Kind: such updates are
+// collected once every member is known to have them.
+//
+// Implement [Model]. Apply may keep the pointer it is given, and should: the
+// bytes of an update are copied once into the engine's log, so a model that refers
+// to them stores nothing twice. Never change an update, and never do anything in
+// Apply but compute: it runs while the node's lock is held.
+//
+// To give the model methods for its users, implement [Handle]: keep the [Host]
+// that Bind receives, read between RLock and RUnlock, and write by putting a
+// [Draft] into the [Tx] of Host.Write. Inside that function the state stands
+// still, so a write may depend on what it reads. [Map] is short and shows all of
+// it.
 package model

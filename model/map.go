@@ -1,47 +1,230 @@
 package model
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"slices"
+	"strings"
+	"unsafe"
 )
 
-// Codec encodes the values of a typed handle. It must be safe for concurrent use.
-type Codec[V any] interface {
-	// Append appends v's encoding to b.
-	Append(b []byte, v V) ([]byte, error)
-	// Decode returns the value; it neither keeps nor changes b.
-	Decode(b []byte) (V, error)
-}
+var (
+	_ Handle = (*Map[int])(nil)
 
-// Map is a replicated map from strings to values: of concurrent writes to one
-// key the one with the larger (timestamp, replica) wins. The zero value is ready
-// to be attached:
+	errBound = errors.New("model: handle is attached already")
+)
+
+// Map is a replicated map from strings to values: of the writes to one key the
+// one with the largest (timestamp, replica, version) wins; a delete is a write.
+// Any string is a key, the empty one included. The zero value is ready to be
+// attached:
 //
 //	var colours model.Map[string]
 //	err := node.Attach("colours", &colours)
 //
-// Methods are safe for concurrent use.
+// Before that it reads as empty. Once attached, methods are safe for concurrent
+// use. Apply, Remove, Supersedes and Bind are for the node.
 type Map[V any] struct {
 	// Codec encodes values. Nil: []byte and string are stored as they are,
 	// everything else as msgpack. Set it before attaching.
 	Codec Codec[V]
+
+	host  Host
+	codec Codec[V]
+	// index has the retained update of every key, tombstones included. Its keys
+	// alias the immutable key bytes of the very update they lead to (see keyOf), so
+	// that a key is in memory once.
+	index map[string]*Update
+	live  int        // entries of index that are no tombstones
+	last  [1]*Update // backs the last Effect's Superseded
 }
 
-// Set gives key a value.
-func (m *Map[V]) Set(ctx context.Context, key string, value V) error { return errors.ErrUnsupported }
+// Set gives key a value on this node at once, and on all others in time. It
+// encodes value before it returns and keeps no reference to it. While local
+// writes are throttled it waits, until ctx is done. It returns [ErrDetached],
+// the codec's error, or the node's: gossip.ErrTooLarge, gossip.ErrClosed.
+func (m *Map[V]) Set(ctx context.Context, key string, value V) error {
+	if m.host == nil {
+		return ErrDetached
+	}
+	b, err := m.codec.Append(nil, value)
+	if err != nil {
+		return fmt.Errorf("model: encode value of %q: %w", key, err)
+	}
+	return m.host.Write(ctx, true, func(tx *Tx) error {
+		tx.Put(Draft{Key: []byte(key), Value: b})
+		return nil
+	})
+}
 
-// Get returns the value of key.
-func (m *Map[V]) Get(key string) (V, bool) { panic("TODO") }
+// Get returns the value of key, and whether there is one. A value that the
+// codec cannot decode counts as absent. What it returns is the caller's own.
+func (m *Map[V]) Get(key string) (V, bool) {
+	var zero V
+	if m.host == nil {
+		return zero, false
+	}
+	m.host.RLock()
+	u := m.index[key]
+	m.host.RUnlock()
+	if u == nil || u.IsTombstone() {
+		return zero, false
+	}
+	v, err := m.codec.Decode(u.Value)
+	if err != nil {
+		return zero, false
+	}
+	return v, true
+}
 
-// Delete removes key.
-func (m *Map[V]) Delete(ctx context.Context, key string) error { return errors.ErrUnsupported }
+// Delete removes key. Deleting a key that this node does not know writes
+// nothing and returns nil. Otherwise it is like [Map.Set].
+func (m *Map[V]) Delete(ctx context.Context, key string) error {
+	if m.host == nil {
+		return ErrDetached
+	}
+	return m.host.Write(ctx, true, func(tx *Tx) error {
+		if u := m.index[key]; u != nil && !u.IsTombstone() {
+			tx.Put(Draft{Key: []byte(key), Kind: Tombstone})
+		}
+		return nil
+	})
+}
 
-// Len returns the number of keys.
-func (m *Map[V]) Len() int { panic("TODO") }
+// Len returns the number of keys, those with values that do not decode included.
+func (m *Map[V]) Len() int {
+	if m.host == nil {
+		return 0
+	}
+	m.host.RLock()
+	defer m.host.RUnlock()
+	return m.live
+}
 
-// All iterates over all keys in order.
-func (m *Map[V]) All() iter.Seq2[string, V] { panic("TODO") }
+// All iterates over all keys and values in order of keys, as they were when the
+// iteration began: the loop may write to the map. Values that the codec cannot
+// decode are skipped. It costs O(n log n) and a pointer per key.
+func (m *Map[V]) All() iter.Seq2[string, V] { return m.Prefix("") }
 
-// Prefix iterates over the keys that begin with prefix, in order.
-func (m *Map[V]) Prefix(prefix string) iter.Seq2[string, V] { panic("TODO") }
+// Prefix is [Map.All] for the keys that begin with prefix. It looks at every key
+// of the map.
+func (m *Map[V]) Prefix(prefix string) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, u := range m.snapshot(prefix) {
+			v, err := m.codec.Decode(u.Value)
+			if err != nil {
+				continue
+			}
+			// A copy of the key: one that aliased the update would pin its value.
+			if !yield(string(u.Key), v) {
+				return
+			}
+		}
+	}
+}
+
+// Apply implements [Model]: the newest update of a key stays.
+func (m *Map[V]) Apply(u *Update) Effect {
+	old := m.index[keyOf(u)]
+	if old == nil {
+		m.put(u)
+		return Effect{}
+	}
+	switch c := compare(u, old); {
+	case c < 0:
+		return Effect{Redundant: true}
+	case c == 0:
+		return Effect{}
+	}
+	m.drop(old)
+	m.put(u)
+	m.last[0] = old
+	return Effect{Superseded: m.last[:]}
+}
+
+// Remove implements [Model].
+func (m *Map[V]) Remove(u *Update) {
+	if old := m.index[keyOf(u)]; old != nil && old.Dot == u.Dot {
+		m.drop(old)
+	}
+}
+
+// Supersedes implements [Model]: a is a later write to b's key.
+func (m *Map[V]) Supersedes(a, b *Update) bool {
+	return compare(a, b) > 0 && bytes.Equal(a.Key, b.Key)
+}
+
+// Bind implements [Handle].
+func (m *Map[V]) Bind(h Host) error {
+	if m.host != nil {
+		return errBound
+	}
+	m.host, m.codec = h, m.Codec
+	if m.codec == nil {
+		m.codec = defaultCodec[V]()
+	}
+	return nil
+}
+
+// snapshot returns the live updates of keys with a prefix, by key. Updates never
+// change, so they are sorted and read after the lock is gone.
+func (m *Map[V]) snapshot(prefix string) []*Update {
+	if m.host == nil {
+		return nil
+	}
+	found := m.collect(prefix)
+	slices.SortFunc(found, func(a, b *Update) int { return bytes.Compare(a.Key, b.Key) })
+	return found
+}
+
+func (m *Map[V]) collect(prefix string) []*Update {
+	m.host.RLock()
+	defer m.host.RUnlock()
+	var found []*Update
+	if prefix == "" {
+		found = make([]*Update, 0, m.live)
+	}
+	for key, u := range m.index {
+		if !u.IsTombstone() && strings.HasPrefix(key, prefix) {
+			found = append(found, u)
+		}
+	}
+	return found
+}
+
+func (m *Map[V]) put(u *Update) {
+	if m.index == nil {
+		m.index = make(map[string]*Update)
+	}
+	m.index[keyOf(u)] = u
+	if !u.IsTombstone() {
+		m.live++
+	}
+}
+
+// drop deletes the entry, key included: assigning a new value to an existing
+// entry may keep the old key, and with it the memory of the old update.
+func (m *Map[V]) drop(u *Update) {
+	delete(m.index, keyOf(u))
+	if !u.IsTombstone() {
+		m.live--
+	}
+}
+
+// keyOf returns the key as a string without copying it. That is sound because
+// the bytes of an update never change once it is issued, and the string keeps
+// them alive.
+func keyOf(u *Update) string { return unsafe.String(unsafe.SliceData(u.Key), len(u.Key)) }
+
+// compare orders updates by (timestamp, replica, version). The version matters
+// only for updates of one write, which may share a timestamp.
+func compare(a, b *Update) int {
+	if c := cmp.Compare(a.Time, b.Time); c != 0 {
+		return c
+	}
+	return a.Dot.Compare(b.Dot)
+}

@@ -1,0 +1,72 @@
+package model
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Codec encodes the values of a typed handle. It must be safe for concurrent use.
+type Codec[V any] interface {
+	// Append appends v's encoding to b.
+	Append(b []byte, v V) ([]byte, error)
+	// Decode returns the value; it neither keeps nor changes b.
+	Decode(b []byte) (V, error)
+}
+
+// defaultCodec stores []byte and string as they are and everything else as
+// msgpack.
+func defaultCodec[V any]() Codec[V] {
+	for _, c := range []any{bytesCodec{}, stringCodec{}} {
+		if c, ok := c.(Codec[V]); ok {
+			return c
+		}
+	}
+	return msgpackCodec[V]{}
+}
+
+type bytesCodec struct{}
+
+func (bytesCodec) Append(b []byte, v []byte) ([]byte, error) { return append(b, v...), nil }
+
+func (bytesCodec) Decode(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
+
+type stringCodec struct{}
+
+func (stringCodec) Append(b []byte, v string) ([]byte, error) { return append(b, v...), nil }
+
+func (stringCodec) Decode(b []byte) (string, error) { return string(b), nil }
+
+type msgpackCodec[V any] struct{}
+
+var errMalformed = errors.New("msgpack: malformed value")
+
+// Append sorts the keys of maps, so that equal values have equal bytes.
+func (msgpackCodec[V]) Append(b []byte, v V) ([]byte, error) {
+	w := bytes.NewBuffer(b)
+	enc := msgpack.GetEncoder()
+	defer msgpack.PutEncoder(enc)
+	enc.Reset(w)
+	enc.SetSortMapKeys(true)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return w.Bytes(), nil
+}
+
+// Decode turns a panic into an error: the bytes come from the network, and a
+// decoder of a user's type, or an unhashable key of a map[any]any, can panic.
+func (msgpackCodec[V]) Decode(b []byte) (v V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("msgpack: %v", p)
+		}
+	}()
+	if !wellFormed(b) {
+		return v, errMalformed
+	}
+	err = msgpack.Unmarshal(b, &v)
+	return v, err
+}

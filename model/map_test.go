@@ -1,0 +1,224 @@
+package model_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+func update(node string, v clock.Version, t clock.Timestamp, key, value string) *model.Update {
+	u := &model.Update{
+		Dot: clock.Dot{Replica: clock.Replica{Node: node, Epoch: 1}, Version: v}, Time: t,
+		Key: []byte(key), Value: []byte(value),
+	}
+	if value == "" {
+		u.Kind = model.Tombstone
+	}
+	return u
+}
+
+func TestMapDetached(t *testing.T) {
+	var m model.Map[int]
+	ctx := t.Context()
+	if err := m.Set(ctx, "k", 1); !errors.Is(err, model.ErrDetached) {
+		t.Errorf("Set: %v, want ErrDetached", err)
+	}
+	if err := m.Delete(ctx, "k"); !errors.Is(err, model.ErrDetached) {
+		t.Errorf("Delete: %v, want ErrDetached", err)
+	}
+	if v, ok := m.Get("k"); v != 0 || ok {
+		t.Errorf("Get = %v, %v, want 0, false", v, ok)
+	}
+	if m.Len() != 0 || len(maps.Collect(m.All())) != 0 {
+		t.Error("a detached map is not empty")
+	}
+	attach(&m)
+	if err := m.Bind(&host{}); err == nil {
+		t.Error("second Bind succeeded")
+	}
+}
+
+func TestMapReadsAndWrites(t *testing.T) {
+	var m model.Map[int]
+	h := attach(&m)
+	ctx := t.Context()
+	for _, key := range []string{"", "b", "a", "ab", "é"} {
+		if err := m.Set(ctx, key, len(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Delete(ctx, "b"); err != nil {
+		t.Fatal(err)
+	}
+	before := len(h.log)
+	for _, absent := range []string{"b", "never"} {
+		if err := m.Delete(ctx, absent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(h.log) != before {
+		t.Errorf("deleting absent keys wrote %d updates, want none", len(h.log)-before)
+	}
+	var got []string
+	for key, v := range m.All() {
+		got = append(got, fmt.Sprintf("%s=%d", key, v))
+	}
+	if want := "=0 a=1 ab=2 é=2"; strings.Join(got, " ") != want {
+		t.Errorf("All = %q, want %q", got, want)
+	}
+	if m.Len() != 4 {
+		t.Errorf("Len = %d, want 4", m.Len())
+	}
+	if got := maps.Collect(m.Prefix("a")); !maps.Equal(got, map[string]int{"a": 1, "ab": 2}) {
+		t.Errorf("Prefix(a) = %v", got)
+	}
+	for range m.All() {
+		break
+	}
+}
+
+func TestMapWriteErrors(t *testing.T) {
+	var m model.Map[any]
+	h := attach(&m)
+	if err := m.Set(t.Context(), "k", func() {}); err == nil || !strings.Contains(err.Error(), `"k"`) {
+		t.Errorf("Set of a func: %v, want an error that names the key", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Set(ctx, "k", 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("Set: %v, want the context's error", err)
+	}
+	h.err = errors.New("full")
+	if err := m.Set(t.Context(), "k", 1); !errors.Is(err, h.err) {
+		t.Errorf("Set: %v, want the host's error", err)
+	}
+	if m.Len() != 0 {
+		t.Errorf("failed writes left %d keys", m.Len())
+	}
+}
+
+// The body of a loop may write: the loop shows the keys as they were.
+func TestMapWriteInLoop(t *testing.T) {
+	var m model.Map[string]
+	attach(&m)
+	ctx := t.Context()
+	for i := range 10 {
+		_ = m.Set(ctx, fmt.Sprint(i), "v")
+	}
+	n := 0
+	for key := range m.All() {
+		n++
+		_ = m.Delete(ctx, key)
+		_ = m.Set(ctx, "new"+key, "v")
+	}
+	if n != 10 || m.Len() != 10 || len(maps.Collect(m.Prefix("new"))) != 10 {
+		t.Errorf("saw %d keys, %d left, want 10, 10", n, m.Len())
+	}
+}
+
+func TestMapConflicts(t *testing.T) {
+	tests := []struct {
+		name  string
+		a, b  *model.Update
+		wins  *model.Update // nil: neither
+		value string
+	}{
+		{name: "later time", a: update("z", 1, 10, "k", "old"), b: update("a", 1, 11, "k", "new"), value: "new"},
+		{name: "same time, larger node", a: update("b", 1, 10, "k", "b"), b: update("a", 1, 10, "k", "a"), value: "b"},
+		{name: "same time and replica", a: update("a", 1, 10, "k", "1"), b: update("a", 2, 10, "k", "2"), value: "2"},
+		{name: "delete is later", a: update("a", 1, 10, "k", "1"), b: update("b", 1, 11, "k", "")},
+		{name: "delete is earlier", a: update("a", 1, 10, "k", "1"), b: update("b", 1, 9, "k", ""), value: "1"},
+	}
+	for _, tt := range tests {
+		for _, order := range [][]*model.Update{{tt.a, tt.b}, {tt.b, tt.a}, {tt.b, tt.a, tt.a, tt.b}} {
+			var m model.Map[string]
+			h := attach(&m)
+			for _, u := range order {
+				h.receive(u)
+			}
+			if v, ok := m.Get("k"); v != tt.value || ok != (tt.value != "") {
+				t.Errorf("%s: Get = %q, %v, want %q", tt.name, v, ok, tt.value)
+			}
+		}
+		if m := new(model.Map[string]); m.Supersedes(tt.a, tt.b) == m.Supersedes(tt.b, tt.a) {
+			t.Errorf("%s: Supersedes is the same both ways", tt.name)
+		}
+	}
+	var m model.Map[string]
+	if m.Supersedes(update("a", 2, 2, "k", "v"), update("a", 1, 1, "l", "v")) {
+		t.Error("an update supersedes one of another key")
+	}
+}
+
+func TestMapEffects(t *testing.T) {
+	var m model.Map[string]
+	first, second := update("a", 1, 10, "k", "1"), update("b", 1, 20, "k", "")
+	if e := m.Apply(first); e.Redundant || len(e.Superseded) != 0 {
+		t.Errorf("first: %+v", e)
+	}
+	if e := m.Apply(first); e.Redundant || len(e.Superseded) != 0 {
+		t.Errorf("first again: %+v", e)
+	}
+	if e := m.Apply(second); e.Redundant || len(e.Superseded) != 1 || e.Superseded[0] != first {
+		t.Errorf("second: %+v", e)
+	}
+	if e := m.Apply(first); !e.Redundant || len(e.Superseded) != 0 {
+		t.Errorf("first after second: %+v", e)
+	}
+	attach(&m)
+	m.Remove(first) // is not retained
+	if m.Apply(first); m.Len() != 0 {
+		t.Error("removing a superseded update removed the one that is retained")
+	}
+	m.Remove(second)
+	if m.Apply(first); m.Len() != 1 {
+		t.Error("a removed tombstone still hides an older update")
+	}
+}
+
+func TestMapApplyDoesNotAllocate(t *testing.T) {
+	var m model.Map[string]
+	m.Apply(update("a", 1, 1, "k", "v"))
+	updates := make([]*model.Update, 0, 300)
+	for i := range 300 {
+		updates = append(updates, update("a", clock.Version(i+2), clock.Timestamp(i+2), "k", "v"))
+	}
+	i := 0
+	if n := testing.AllocsPerRun(200, func() { m.Apply(updates[i]); i++ }); n > 0 {
+		t.Errorf("Apply of an overwrite: %v allocations, want none", n)
+	}
+}
+
+func TestMapConcurrently(t *testing.T) {
+	var m model.Map[int]
+	attach(&m)
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				key := fmt.Sprint(i % 17)
+				switch (i + g) % 4 {
+				case 0:
+					_ = m.Set(ctx, key, i)
+				case 1:
+					_ = m.Delete(ctx, key)
+				case 2:
+					m.Get(key)
+				default:
+					for range m.All() {
+						m.Len()
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
