@@ -43,6 +43,8 @@ type Config struct {
 	MaxStream   int           // bytes of one encoded message on the stream channel; default MaxUpdate + 64 KiB
 	MaxUpdate   int           // bytes of one encoded update (R2); default 1 MiB
 	MaxPeers    int           // peers that are kept track of; default 10,000
+	MaxReplicas int           // replicas, living and dead; default 100,000
+	MaxSpaces   int           // spaces, attached or relayed; default 1,000
 	MaxDrift    time.Duration // an update whose time is further ahead is held; default 10 min
 
 	// Unsafe weakens the engine, for tests that show what each rule is for.
@@ -83,6 +85,8 @@ func (c Config) withDefaults() Config {
 	size(&c.MaxUpdate, 1<<20)
 	size(&c.MaxStream, c.MaxUpdate+envelope)
 	size(&c.MaxPeers, 10_000)
+	size(&c.MaxReplicas, 100_000)
+	size(&c.MaxSpaces, 1_000)
 	return c
 }
 
@@ -123,6 +127,10 @@ func (c Config) Validate() error {
 		return bad("MaxStream", "%d bytes, at least MaxUpdate + %d", c.MaxStream, MinMessage)
 	case c.MaxPeers < 1:
 		return bad("MaxPeers", "%d", c.MaxPeers)
+	case c.MaxReplicas < 1:
+		return bad("MaxReplicas", "%d", c.MaxReplicas)
+	case c.MaxSpaces < 1:
+		return bad("MaxSpaces", "%d", c.MaxSpaces)
 	}
 	return nil
 }

@@ -1,130 +1,231 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// PeerState is what membership says of a peer.
-type PeerState uint8
-
-// The states of a peer.
-const (
-	PeerAlive   PeerState = iota // gossip with it (alive or suspect)
-	PeerFailed                   // try it now and then: partitions heal
-	PeerRemoved                  // forget it: it left, or failed long ago
-)
-
 // Engine is the pure core of a node. It is not safe for concurrent use, except
-// that any number of goroutines may read (Status, Clean, Vector, Hash, and
-// models) while none calls anything else.
-type Engine struct{ cfg Config }
+// that any number of goroutines may read (Self, Clean, Vector, Spaces, Stats,
+// Pending, Next, and the models) while none calls anything else.
+type Engine struct {
+	cfg    Config
+	self   clock.Replica
+	hlc    clock.HLC
+	hasher *hasher
+	stats  Stats
+
+	replicas map[clock.Replica]*replica
+	order    []*replica // all replicas, ascending by id
+	last     *replica   // of the latest lookup
+	behind   int        // replicas whose vector is below their horizon; 0 means clean (R4)
+	changes  uint64     // grows with every change of the vector
+	digest   []DigestEntry
+	digestAt uint64 // changes when digest was built; the slice is shared and never written again
+
+	spaces     map[string]*space
+	spaceOrder []*space // ascending by name
+
+	peers     map[string]*peer
+	peerOrder []*peer // ascending by name
+	ring      []*peer // what is left of the shuffled round over living peers
+	exchanges uint64  // the last exchange id given
+	catchup   catchup
+
+	interval time.Duration // between rounds, now
+	round    time.Time     // when the last round was
+	next     time.Time     // when the next one is due
+}
 
 // Output is the work that a call leaves to its caller, to be done in the order
 // of the fields.
 type Output struct {
-	Persist []*model.Update // make durable before anything of this output is sent
-	Send    []Envelope      // in order per peer
-	Changed []model.Change  // what models now show; valid until the engine's next call
+	Send    []Envelope     // in order per peer
+	Changed []model.Change // what models now show, in the order in which it happened
 }
 
 // Envelope is a message on its way.
 type Envelope struct {
 	To      string // node name
-	Stream  bool   // over the stream channel: larger than a datagram, or must not be lost with others
+	Stream  bool   // too large for a datagram
 	Message *Message
+}
+
+// send adds a message to the output.
+func (o *Output) send(to string, stream bool, m *Message) {
+	o.Send = append(o.Send, Envelope{to, stream, m})
 }
 
 // New returns an engine that knows nothing. Its first round is due at a random
 // moment within the first interval.
-func New(now time.Time, cfg Config) (*Engine, error) { panic("TODO") }
+func New(now time.Time, cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	e := &Engine{
+		cfg:      cfg,
+		self:     cfg.Self,
+		hasher:   newHasher(cfg.Cluster),
+		replicas: map[clock.Replica]*replica{},
+		spaces:   map[string]*space{},
+		peers:    map[string]*peer{},
+		digestAt: ^uint64(0),
+		interval: cfg.Interval,
+		round:    now,
+	}
+	e.next = now.Add(time.Duration(cfg.Rand.Int63n(int64(cfg.Interval) + 1)))
+	e.exchanges = cfg.Rand.Uint64() >> 16 // unlikely to repeat those of an earlier incarnation
+	e.replica(cfg.Self)
+	return e, nil
+}
 
 // Self returns the replica under which this node writes now. It changes when
 // the node must take a new epoch (R1).
-func (e *Engine) Self() clock.Replica { panic("TODO") }
+func (e *Engine) Self() clock.Replica { return e.self }
 
 // Attach gives a space its model and applies what the log retains of the space
 // (R14).
-func (e *Engine) Attach(space string, m model.Model) error { panic("TODO") }
+func (e *Engine) Attach(name string, m model.Model) error {
+	if name == "" || len(name) > MaxName {
+		return fmt.Errorf("engine: space name of %d bytes, from 1 to %d", len(name), MaxName)
+	}
+	s := e.space(name)
+	if s == nil {
+		return fmt.Errorf("engine: attach %q: %d spaces already", name, e.cfg.MaxSpaces)
+	}
+	if s.model != nil {
+		return fmt.Errorf("%w: %q", ErrAttached, name)
+	}
+	s.model = m
+	for _, r := range e.order {
+		var found []*model.Update
+		for en := range r.log.after(0) {
+			if en.update.Space == name {
+				found = append(found, en.update)
+			}
+		}
+		for _, u := range found {
+			effect := m.Apply(u)
+			for _, d := range effect.Superseded {
+				e.drop(d, r, u.Version)
+			}
+			if effect.Redundant {
+				e.forget(r, u)
+			}
+		}
+	}
+	return nil
+}
 
 // Write issues drafts as updates of this replica in a space. Either all are
 // issued or, with an error, none.
 func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Output, error) {
-	panic("TODO")
+	var out Output
+	s := e.spaces[space]
+	if s == nil || s.model == nil {
+		return out, fmt.Errorf("%w: %q", ErrNotAttached, space)
+	}
+	if e.aheadOfPeers() {
+		return out, ErrClock
+	}
+	self := e.replica(e.self)
+	if self == nil {
+		return out, fmt.Errorf("engine: write: %d replicas already", e.cfg.MaxReplicas)
+	}
+	updates := make([]*model.Update, len(drafts))
+	hlc := e.hlc
+	for i, d := range drafts {
+		u := &model.Update{
+			Dot:  clock.Dot{Replica: e.self, Version: self.version + clock.Version(i) + 1},
+			Time: hlc.Next(now), Space: s.name, Key: d.Key, Value: d.Value,
+			Kind: d.Kind, Context: d.Context, Deps: d.Deps, Expires: d.Expires,
+		}
+		if n := e.cfg.Codec.UpdateSize(u); n > e.cfg.MaxUpdate {
+			return out, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, n, e.cfg.MaxUpdate)
+		}
+		updates[i] = u
+	}
+	if len(updates) == 0 {
+		return out, nil
+	}
+	e.hlc = hlc
+	e.issue(self, s, updates, &out)
+	e.hurry(now)
+	return out, nil
 }
 
-// Step handles a message. An error means that the message was refused and
-// nothing changed.
-func (e *Engine) Step(now time.Time, m *Message) (Output, error) { panic("TODO") }
+// issue integrates new updates of this replica, whose versions follow its last.
+func (e *Engine) issue(self *replica, s *space, updates []*model.Update, out *Output) {
+	for _, u := range updates {
+		e.advance(self, u.Version)
+		e.integrate(self, s, entry{u, e.hasher.content(u)}, out)
+	}
+	e.stats.UpdatesWritten += uint64(len(updates))
+}
 
-// Tick does what is due at now: rounds, time-outs. Call it at Next or later.
-func (e *Engine) Tick(now time.Time) Output { panic("TODO") }
-
-// Next returns when Tick has something to do.
-func (e *Engine) Next() time.Time { panic("TODO") }
-
-// SetPeer tells what membership says of a node. The engine gossips with nodes it
-// was told of only, but answers everybody.
-func (e *Engine) SetPeer(now time.Time, name string, s PeerState) { panic("TODO") }
+// aheadOfPeers reports whether most peers that were heard of lately have clocks
+// more than MaxDrift behind this node's.
+func (e *Engine) aheadOfPeers() bool {
+	behind, heard := 0, 0
+	for _, p := range e.peerOrder {
+		if p.state != PeerAlive || p.heard.IsZero() {
+			continue
+		}
+		heard++
+		if p.slow {
+			behind++
+		}
+	}
+	return behind*2 > heard
+}
 
 // Clean reports whether the state is exactly the models' value over everything
 // in the vector (R4).
-func (e *Engine) Clean() bool { panic("TODO") }
+func (e *Engine) Clean() bool { return e.behind == 0 }
 
 // Vector returns a copy of what is known.
-func (e *Engine) Vector() clock.Vector { panic("TODO") }
+func (e *Engine) Vector() clock.Vector {
+	entries := make([]clock.Entry, 0, len(e.order))
+	for _, r := range e.order {
+		entries = append(entries, clock.Entry{Replica: r.id, Version: r.version})
+	}
+	return clock.NewVector(entries)
+}
+
+// Horizon returns a copy of the horizon (R4).
+func (e *Engine) Horizon() clock.Vector {
+	entries := make([]clock.Entry, 0, len(e.order))
+	for _, r := range e.order {
+		entries = append(entries, clock.Entry{Replica: r.id, Version: r.horizon})
+	}
+	return clock.NewVector(entries)
+}
 
 // Stats returns what has been counted since New.
-func (e *Engine) Stats() Stats { panic("TODO") }
+func (e *Engine) Stats() Stats { return e.stats }
 
 // Spaces returns what the engine knows of each space, by name.
-func (e *Engine) Spaces() []SpaceStatus { panic("TODO") }
+func (e *Engine) Spaces() []SpaceStatus {
+	all := make([]SpaceStatus, 0, len(e.spaceOrder))
+	for _, s := range e.spaceOrder {
+		all = append(all, SpaceStatus{
+			Space: s.name, Attached: s.model != nil,
+			Updates: s.updates, Tombstones: s.tombstones, Bytes: s.bytes, Hash: s.hash,
+		})
+	}
+	return all
+}
 
 // Pending returns how many versions peers were last seen to know that this
 // node does not.
-func (e *Engine) Pending() uint64 { panic("TODO") }
-
-// Check returns the first broken invariant, nil when all hold. It looks at
-// everything: O(updates).
-func (e *Engine) Check() error { panic("TODO") }
-
-// SpaceStatus describes a space.
-type SpaceStatus struct {
-	Space      string
-	Attached   bool
-	Updates    int // retained, tombstones included
-	Tombstones int
-	Bytes      int64 // keys and values of retained updates
-	Hash       Hash  // SH: of retained updates that are never collected
-}
-
-// Stats counts what the engine did.
-type Stats struct {
-	Exchanges        ExchangeStats
-	UpdatesSent      uint64 // put into messages
-	UpdatesApplied   uint64 // remote updates that were new here
-	UpdatesRedundant uint64 // remote updates that were known already
-	UpdatesWritten   uint64 // local writes
-	OpenHoles        uint64 // batches applied with an open hole: the horizon rose (R4)
-	BatchesRefused   uint64 // batches not applied: unknown exchange, floor above the vector (R4, R9)
-	Gaps             uint64 // batches that started after the vector, answered with a pull (R3)
-	Held             uint64 // updates held because of their clock
-	Forks            uint64 // dots seen with two contents (R1)
-	Epochs           uint64 // new epochs taken (R1)
-	Mismatches       uint64 // equal vectors with different state hashes (R12)
-	Repairs          uint64 // repairs started (R12)
-	Repaired         uint64 // updates that repairs brought or dropped
-}
-
-// ExchangeStats counts exchanges that this node initiated, by how they ended,
-// and those it answered.
-type ExchangeStats struct {
-	Started  uint64
-	Equal    uint64 // the vectors were the same
-	Complete uint64 // both sides know the same afterwards, as far as this node can tell
-	Partial  uint64 // the budget ended it
-	Timeout  uint64 // no answer
-	Answered uint64
+func (e *Engine) Pending() uint64 {
+	var n uint64
+	for _, p := range e.peerOrder {
+		n = max(n, p.lacking)
+	}
+	return n
 }

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// Check returns the first broken invariant, nil when all hold. It looks at
+// everything: it costs O(updates), and more where many share a key.
+func (e *Engine) Check() error {
+	behind := 0
+	for i, r := range e.order {
+		if i > 0 && e.order[i-1].id.Compare(r.id) >= 0 {
+			return fmt.Errorf("engine: replicas %v and %v are out of order", e.order[i-1].id, r.id)
+		}
+		if r.horizon > r.version {
+			behind++
+		}
+		if err := e.checkLog(r); err != nil {
+			return err
+		}
+	}
+	if behind != e.behind {
+		return fmt.Errorf("engine: %d replicas are behind the horizon, counted %d (R4)", behind, e.behind)
+	}
+	for _, s := range e.spaceOrder {
+		if err := e.checkSpace(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) checkLog(r *replica) error {
+	var last clock.Version
+	n := 0
+	for en := range r.log.after(0) {
+		u := en.update
+		n++
+		switch {
+		case u.Replica != r.id:
+			return fmt.Errorf("engine: %v is in the log of %v", u.Dot, r.id)
+		case u.Version <= last:
+			return fmt.Errorf("engine: %v follows version %d", u.Dot, last)
+		case u.Version > r.version:
+			return fmt.Errorf("engine: %v is retained above the vector's %d (I1)", u.Dot, r.version)
+		}
+		last = u.Version
+	}
+	if n != r.log.len() {
+		return fmt.Errorf("engine: %v retains %d updates, counted %d", r.id, n, r.log.len())
+	}
+	return nil
+}
+
+// checkSpace recounts a space and looks for retained updates of one key of
+// which one supersedes the other (I9).
+func (e *Engine) checkSpace(s *space) error {
+	sum := space{name: s.name}
+	byKey := map[string][]*model.Update{}
+	for _, r := range e.order {
+		for en := range r.log.after(0) {
+			u := en.update
+			if u.Space != s.name {
+				continue
+			}
+			e.account(&sum, en, +1)
+			if s.model == nil {
+				continue
+			}
+			for _, o := range byKey[string(u.Key)] {
+				if s.model.Supersedes(u, o) || s.model.Supersedes(o, u) {
+					return fmt.Errorf("engine: %v and %v are both retained, and one supersedes the other (I9)", o.Dot, u.Dot)
+				}
+			}
+			byKey[string(u.Key)] = append(byKey[string(u.Key)], u)
+		}
+	}
+	sum.model = s.model
+	if sum.updates != s.updates || sum.tombstones != s.tombstones || sum.bytes != s.bytes || sum.hash != s.hash {
+		return fmt.Errorf("engine: space %q counts %d updates, %d tombstones, %d bytes, hash %x; it retains %d, %d, %d, %x",
+			s.name, s.updates, s.tombstones, s.bytes, s.hash.Bytes(), sum.updates, sum.tombstones, sum.bytes, sum.hash.Bytes())
+	}
+	return nil
+}

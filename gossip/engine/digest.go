@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"sort"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+)
+
+// snapshot returns this node's vector as digest entries. The slice is shared by
+// everything that happens until the vector changes, and never written again.
+func (e *Engine) snapshot(now time.Time) []DigestEntry {
+	if e.digestAt == e.changes {
+		return e.digest
+	}
+	entries := make([]DigestEntry, 0, len(e.order))
+	held := false
+	for _, r := range e.order {
+		h := r.isHeld(now)
+		held = held || h
+		if r.version > 0 || h {
+			entries = append(entries, DigestEntry{Entry: clock.Entry{Replica: r.id, Version: r.version}, Held: h})
+		}
+	}
+	e.digest, e.digestAt = entries, e.changes
+	if held {
+		e.digestAt = ^uint64(0) // time alone may change it
+	}
+	return entries
+}
+
+// exceptions returns the replicas whose horizon is above the vector (R4).
+func (e *Engine) exceptions() []clock.Entry {
+	if e.behind == 0 {
+		return nil
+	}
+	var all []clock.Entry
+	for _, r := range e.order {
+		if r.horizon > r.version {
+			all = append(all, clock.Entry{Replica: r.id, Version: r.horizon})
+		}
+	}
+	return all
+}
+
+// same reports whether two digests say the same.
+func same(a, b []DigestEntry) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Entry != b[i].Entry {
+			return false
+		}
+	}
+	return true
+}
+
+// changed returns the entries of now that are not in before.
+func changed(before, now []DigestEntry) []DigestEntry {
+	var diff []DigestEntry
+	i := 0
+	for _, d := range now {
+		for i < len(before) && before[i].Replica.Compare(d.Replica) < 0 {
+			i++
+		}
+		if i < len(before) && before[i] == d {
+			continue
+		}
+		diff = append(diff, d)
+	}
+	return diff
+}
+
+// patched returns before with the entries of diff put in. It shares before when
+// there is nothing to put.
+func patched(before, diff []DigestEntry) []DigestEntry {
+	if len(diff) == 0 {
+		return before
+	}
+	all := make([]DigestEntry, 0, len(before)+len(diff))
+	i := 0
+	for _, d := range diff {
+		for i < len(before) && before[i].Replica.Compare(d.Replica) < 0 {
+			all = append(all, before[i])
+			i++
+		}
+		if i < len(before) && before[i].Replica == d.Replica {
+			i++
+		}
+		all = append(all, d)
+	}
+	return append(all, before[i:]...)
+}
+
+// candidate is a replica of which a peer lacks something.
+type candidate struct {
+	replica *replica
+	from    clock.Version // what the peer knows
+}
+
+// span is how many versions the peer is behind.
+func (c candidate) span() uint64 { return uint64(c.replica.version - c.from) }
+
+// lackedBy returns the replicas of which a peer with this full digest lacks
+// something that this node knows.
+func (e *Engine) lackedBy(theirs []DigestEntry) []candidate {
+	var all []candidate
+	i := 0
+	for _, r := range e.order {
+		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
+			i++
+		}
+		var known clock.Version
+		if i < len(theirs) && theirs[i].Replica == r.id {
+			if theirs[i].Held {
+				continue
+			}
+			known = theirs[i].Version
+		}
+		if known < r.version {
+			all = append(all, candidate{r, known})
+		}
+	}
+	return all
+}
+
+// askedFor returns the candidates that a pull names.
+func (e *Engine) askedFor(wanted []DigestEntry) []candidate {
+	var all []candidate
+	for _, d := range wanted {
+		if r := e.lookup(d.Replica); r != nil && d.Version < r.version {
+			all = append(all, candidate{r, d.Version})
+		}
+	}
+	return all
+}
+
+// lacking returns, of what a peer knows, the replicas of which this node lacks
+// something and does not hold back: at most limit entries that say what this
+// node has; and how many versions it lacks in all.
+func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []DigestEntry, versions uint64) {
+	i := 0
+	for _, d := range theirs {
+		for i < len(e.order) && e.order[i].id.Compare(d.Replica) < 0 {
+			i++
+		}
+		var known clock.Version
+		if i < len(e.order) && e.order[i].id == d.Replica {
+			if e.order[i].isHeld(now) {
+				continue
+			}
+			known = e.order[i].version
+		}
+		if known >= d.Version {
+			continue
+		}
+		versions += uint64(d.Version - known)
+		if len(ask) < limit {
+			ask = append(ask, DigestEntry{Entry: clock.Entry{Replica: d.Replica, Version: known}})
+		}
+	}
+	return ask, versions
+}
+
+// assembly collects the parts of a digest that was too large for one message.
+type assembly struct {
+	kind     Kind
+	exchange uint64
+	parts    []*Message
+	missing  int
+}
+
+// assemble returns m when its digest is whole, the completed message when m was
+// the last part missing, and nil while parts are missing. A peer assembles one
+// digest at a time; a newer one replaces it.
+func (p *peer) assemble(m *Message) *Message {
+	n := int(m.Digest.Parts)
+	if n <= 1 {
+		return m
+	}
+	a := p.assembly
+	if a == nil || a.exchange != m.Exchange || a.kind != m.Kind || len(a.parts) != n {
+		a = &assembly{kind: m.Kind, exchange: m.Exchange, parts: make([]*Message, n), missing: n}
+		p.assembly = a
+	}
+	if a.parts[m.Digest.Part] != nil {
+		return nil // repeated
+	}
+	a.parts[m.Digest.Part] = m
+	a.missing--
+	if a.missing > 0 {
+		return nil
+	}
+	p.assembly = nil
+	whole := *a.parts[n-1] // the last part carries everything else
+	whole.Digest = Digest{Full: m.Digest.Full}
+	for _, part := range a.parts {
+		entries := whole.Digest.Entries
+		if len(entries) > 0 && len(part.Digest.Entries) > 0 &&
+			entries[len(entries)-1].Replica.Compare(part.Digest.Entries[0].Replica) >= 0 {
+			return nil // not parts of one snapshot
+		}
+		whole.Digest.Entries = append(entries, part.Digest.Entries...)
+	}
+	return &whole
+}
+
+// sendDigest sends a SYN or ACK whose digest is whole: as one message if that
+// leaves room for the largest update, else in parts. The last part has no digest
+// entries; it is where fill puts everything else, and returns the message's size.
+func (e *Engine) sendDigest(to string, m *Message, out *Output, fill func(*Message) int) {
+	if e.hasRoom(m) {
+		out.send(to, fill(m) > e.cfg.MaxDatagram, m)
+		return
+	}
+	var parts []*Message
+	for rest := m.Digest.Entries; len(rest) > 0; {
+		part := *m
+		part.Digest.Part, part.Digest.Parts = 1<<16-2, 1<<16-1 // the widest
+		n := sort.Search(len(rest), func(i int) bool {
+			part.Digest.Entries = rest[:i+1]
+			return e.cfg.Codec.Size(&part) > e.cfg.MaxStream
+		})
+		part.Digest.Entries = rest[:n]
+		rest = rest[n:]
+		parts = append(parts, &part)
+	}
+	m.Digest.Entries = nil
+	parts = append(parts, m)
+	for i, part := range parts {
+		part.Digest.Part, part.Digest.Parts = uint16(i), uint16(len(parts))
+	}
+	for _, part := range parts[:len(parts)-1] {
+		out.send(to, e.cfg.Codec.Size(part) > e.cfg.MaxDatagram, part)
+	}
+	out.send(to, fill(m) > e.cfg.MaxDatagram, m)
+}
+
+// hasRoom reports whether m leaves room for the largest update in a stream message.
+func (e *Engine) hasRoom(m *Message) bool {
+	return e.cfg.Codec.Size(m)+e.cfg.MaxUpdate <= e.cfg.MaxStream
+}

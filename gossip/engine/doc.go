@@ -1,0 +1,88 @@
+// Package engine is the pure core: anti-entropy by scuttlebutt reconciliation
+// (Paper §3), made safe for real networks.
+//
+// It decides everything and does nothing: no sockets, clocks, goroutines or
+// global randomness. Its caller hands it messages, the time, and local writes,
+// and does the work that comes back:
+//
+//	out, err := e.Step(now, message)   // a message arrived
+//	out, err := e.Write(now, "space", drafts)
+//	out := e.Tick(now)                 // at e.Next() or later
+//	for _, env := range out.Send { … } // then look at out.Changed
+//
+// The same calls with the same seed give the same output, byte for byte.
+//
+// # State
+//
+// For each replica the engine keeps a [log] of retained updates in version order,
+// the vector V (everything up to here is known) and the horizon H. Versions are
+// contiguous over all spaces, so a version that a log does not have was
+// superseded, never lost (R2). A space is a name, the [model.Model] attached to
+// it, and the state hash SH. The model decides which updates supersede which; an
+// update of a space without a model is kept and passed on as it is (R14).
+//
+// # Exchange
+//
+// A round picks a peer and sends SYN: my digest. The peer answers ACK: what you
+// lack, and my digest. FIN carries what the peer lacks. A side that still lacks
+// something sends PULL and gets PUSH, at most 128 KiB of updates at a time, until
+// the exchange's budget is used up: the receiver sets the pace. If the vectors are
+// equal the ACK says so, with the state hashes instead of a digest.
+//
+// A delta that may not carry everything is ordered by span: the replica with the
+// most missing versions first, each run to completion. It is the prefix of that
+// order that fits; a stream message carries at least one update whatever the
+// budget, so nothing gets stuck behind something large.
+//
+// A digest beside which the largest update would not fit into a stream message
+// goes as parts of one snapshot; the last part carries the updates.
+//
+// # Batches, holes and the horizon
+//
+// A batch is "all I retain of this replica with From < version ≤ Through" (R3).
+// It is applied when From ≤ V < Through. A version in (V, Through] without an
+// update is a hole: something superseded it. The hole is closed when that
+// something is in the same message, or was covered by the digest that the
+// message answers; the sender knows for recent drops and flags the batch. Other
+// holes are open: what superseded the missing version may come later, from
+// anybody who has it, or never if all of them die. Applying one raises H to the
+// sender's vector when it encoded the message, and to the sender's own
+// horizon where that is higher. While V is below H anywhere the node is dirty;
+// a clean node's state is exactly the models' value over all updates ≤ V (R4).
+//
+// One refinement of R3: a closed hole depends on the other batches of its
+// message, one of which may be refused or held. So a message with closed holes
+// raises H to the ends of its own batches, which changes nothing unless one of
+// them was not applied. The property test of package engine shows both.
+//
+// # Identity
+//
+// A node that sees in a digest an incarnation of its own name that is later than
+// itself, or updates under its own identity that it never wrote, takes a new
+// epoch and issues its updates again (R1). Two contents of one dot are a fork: the
+// larger hash stays, the replica is frozen, and counted.
+//
+// # Repair
+//
+// When two clean nodes have equal vectors and different state hashes, something
+// broke outside the protocol. The node that notices first drops copies that fail
+// their content hash, then both sides compare hashes per replica, then dots in
+// chunks, and take the union of what they retain; the model decides (R12).
+// Nothing is removed because the other side does not have it.
+//
+// # Rounds
+//
+// Interval is the time between rounds. A change of the vector brings the next
+// round forward to MinInterval after the last one, and each further round waits
+// twice as long up to Interval, so that news spreads in milliseconds and quiet
+// nodes stay quiet; while peers know the same, rounds get rarer up to MaxInterval.
+// A third of the rounds goes to a random peer, the others to the more divergent of
+// the next two of a shuffled round-robin; one in ten tries a failed peer.
+//
+// # Limits
+//
+// Everything that the network can grow has a limit in [Config]: MaxPeers,
+// MaxReplicas, MaxSpaces, MaxUpdate, and the sizes of messages. MaxStream defaults
+// to MaxUpdate plus 64 KiB, so that the largest update always fits with its
+// envelope. Replacements remembered for closed holes: 256 per replica.
+package engine

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// entry is a retained update and the hash of its content when it was retained.
+type entry struct {
+	update  *model.Update
+	content uint64
+}
+
+// chunkLen is the largest number of entries in one chunk of a log. It bounds
+// what an insertion or removal moves.
+const chunkLen = 256
+
+// log holds one replica's retained updates in version order. It is cut into
+// chunks, so that finding, dropping and inserting by version costs O(log n) and
+// a bounded move, appending O(1), and iterating from a version O(log n + k).
+type log struct {
+	chunks [][]entry // none empty; versions ascend within and across
+	count  int
+}
+
+// len returns the number of retained updates.
+func (l *log) len() int { return l.count }
+
+// find returns where version is, or would be inserted: chunk i, entry j.
+func (l *log) find(version clock.Version) (i, j int, ok bool) {
+	i, _ = slices.BinarySearchFunc(l.chunks, version, func(c []entry, v clock.Version) int {
+		if c[len(c)-1].update.Version < v {
+			return -1
+		}
+		return 1
+	})
+	if i == len(l.chunks) {
+		return i, 0, false
+	}
+	j, ok = slices.BinarySearchFunc(l.chunks[i], version, func(e entry, v clock.Version) int {
+		switch {
+		case e.update.Version < v:
+			return -1
+		case e.update.Version > v:
+			return 1
+		}
+		return 0
+	})
+	return i, j, ok
+}
+
+// get returns the entry with this version.
+func (l *log) get(version clock.Version) (entry, bool) {
+	if i, j, ok := l.find(version); ok {
+		return l.chunks[i][j], true
+	}
+	return entry{}, false
+}
+
+// insert adds an update whose version is not retained.
+func (l *log) insert(e entry) {
+	l.count++
+	last := len(l.chunks) - 1
+	if last < 0 || len(l.chunks[last]) == chunkLen && l.chunks[last][chunkLen-1].update.Version < e.update.Version {
+		l.chunks = append(l.chunks, append(make([]entry, 0, 4), e))
+		return
+	}
+	if c := l.chunks[last]; c[len(c)-1].update.Version < e.update.Version {
+		l.chunks[last] = append(c, e)
+		return
+	}
+	i, j, _ := l.find(e.update.Version)
+	if len(l.chunks[i]) == chunkLen {
+		half := slices.Clone(l.chunks[i][chunkLen/2:])
+		clear(l.chunks[i][chunkLen/2:])
+		l.chunks[i] = l.chunks[i][:chunkLen/2]
+		l.chunks = slices.Insert(l.chunks, i+1, half)
+		if j > chunkLen/2 {
+			i, j = i+1, j-chunkLen/2
+		}
+	}
+	l.chunks[i] = slices.Insert(l.chunks[i], j, e)
+}
+
+// remove drops the update with this version and returns it.
+func (l *log) remove(version clock.Version) (entry, bool) {
+	i, j, ok := l.find(version)
+	if !ok {
+		return entry{}, false
+	}
+	e := l.chunks[i][j]
+	l.count--
+	l.chunks[i] = slices.Delete(l.chunks[i], j, j+1)
+	switch {
+	case len(l.chunks[i]) == 0:
+		l.chunks = slices.Delete(l.chunks, i, i+1)
+	case i+1 < len(l.chunks) && len(l.chunks[i])+len(l.chunks[i+1]) <= chunkLen/2:
+		l.chunks[i] = append(l.chunks[i], l.chunks[i+1]...)
+		l.chunks = slices.Delete(l.chunks, i+1, i+2)
+	}
+	return e, true
+}
+
+// after iterates over the entries with a larger version, in order. The log
+// must not change meanwhile.
+func (l *log) after(version clock.Version) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		i, j, ok := l.find(version)
+		if ok {
+			j++
+		}
+		for ; i < len(l.chunks); i, j = i+1, 0 {
+			for _, e := range l.chunks[i][j:] {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// replacement says what made a dropped update redundant.
+type replacement struct {
+	dropped clock.Version
+	by      *replica
+	version clock.Version
+}
+
+// replacements remembers the last drops of one replica's updates, each with the
+// update that superseded it: it is how a sender knows that a hole is closed (R3).
+// It is a ring indexed by version; what fell out of it counts as open.
+type replacements []replacement
+
+const replacementsLen = 256
+
+func (r *replacements) add(dropped clock.Version, by *replica, version clock.Version) {
+	if *r == nil {
+		*r = make(replacements, replacementsLen)
+	}
+	(*r)[dropped%replacementsLen] = replacement{dropped, by, version}
+}
+
+// heir returns the retained update that made version redundant, directly or
+// over others; ok is false when that is not remembered.
+func (r *replica) heir(version clock.Version) (by *replica, v clock.Version, ok bool) {
+	for range replacementsLen {
+		if r.replaced == nil {
+			return nil, 0, false
+		}
+		s := r.replaced[version%replacementsLen]
+		if s.dropped != version {
+			return nil, 0, false
+		}
+		if _, _, ok := s.by.log.find(s.version); ok {
+			return s.by, s.version, true
+		}
+		r, version = s.by, s.version
+	}
+	return nil, 0, false
+}

@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+)
+
+// PeerState is what membership says of a peer.
+type PeerState uint8
+
+// The states of a peer.
+const (
+	PeerAlive   PeerState = iota // gossip with it (alive or suspect)
+	PeerFailed                   // try it now and then: partitions heal
+	PeerRemoved                  // forget it: it left, or failed long ago
+)
+
+// peer is what the engine keeps about another node, bounded by a constant plus
+// the digests of the exchanges under way.
+type peer struct {
+	name  string
+	state PeerState // PeerRemoved: never announced, or removed; only answered
+	epoch uint64    // of its latest message
+	heard time.Time // when that came
+	slow  bool      // its clock was more than MaxDrift behind this node's
+
+	mine     *exchange // initiated here
+	its      *exchange // initiated there
+	assembly *assembly // of a digest that comes in parts
+	pulls    map[clock.Replica]time.Time
+
+	mark    uint64 // the engine's changes when the peer was last known to know the same
+	lacking uint64 // versions it knew and this node did not, after its last message
+
+	repair     *repair   // driven by this node
+	repairFrom time.Time // no repair with it before
+	served     served
+}
+
+// exchange is one push-pull conversation.
+type exchange struct {
+	id     uint64
+	mine   []DigestEntry // the digest sent
+	theirs []DigestEntry // the digest received, patched by what came later; nil until then
+	at     uint64        // the engine's changes when mine was sent
+	sent   int           // bytes of batches sent
+	done   bool          // counted; the peer may still pull
+	active time.Time     // of the last message
+}
+
+// catchup is a conversation in which this node pulls a lot: meanwhile it accepts
+// no updates from others, which would mostly be the same ones.
+type catchup struct {
+	peer  *peer
+	until time.Time // a stalled one ends by itself
+}
+
+const (
+	// stall is how long a catch-up may stand still before others may help.
+	stall = time.Second
+	// bulk is how many missing versions make a conversation a catch-up.
+	bulk = 1024
+)
+
+// SetPeer tells what membership says of a node. The engine starts exchanges with
+// nodes it was told of only, but answers everybody.
+func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
+	if name == e.self.Node {
+		return
+	}
+	if s == PeerRemoved {
+		e.dropPeer(name)
+		return
+	}
+	p := e.peer(name)
+	if p == nil || p.state == s {
+		return
+	}
+	p.state = s
+	e.ring = nil
+	if s == PeerAlive {
+		e.hurry(now) // it may lack anything
+	}
+}
+
+// peer returns what is kept about a node, nil when the limit of peers is reached.
+func (e *Engine) peer(name string) *peer {
+	if p := e.peers[name]; p != nil {
+		return p
+	}
+	if len(e.peers) >= e.cfg.MaxPeers {
+		return nil
+	}
+	p := &peer{name: name, state: PeerRemoved, pulls: map[clock.Replica]time.Time{}}
+	e.peers[name] = p
+	i, _ := e.searchPeer(name)
+	e.peerOrder = slices.Insert(e.peerOrder, i, p)
+	return p
+}
+
+func (e *Engine) dropPeer(name string) {
+	p := e.peers[name]
+	if p == nil {
+		return
+	}
+	delete(e.peers, name)
+	if i, ok := e.searchPeer(name); ok {
+		e.peerOrder = slices.Delete(e.peerOrder, i, i+1)
+	}
+	e.ring = nil
+	if e.catchup.peer == p {
+		e.catchup = catchup{}
+	}
+}
+
+func (e *Engine) searchPeer(name string) (int, bool) {
+	return slices.BinarySearchFunc(e.peerOrder, name, func(p *peer, n string) int { return strings.Compare(p.name, n) })
+}
+
+// divergence guesses how much p and this node differ: what changed here since
+// they knew the same, and what was seen there.
+func (e *Engine) divergence(p *peer) uint64 { return e.changes - p.mark + p.lacking }
+
+// end counts how the exchange initiated with p ended, and forgets it.
+func (e *Engine) end(p *peer) {
+	switch x := p.mine; {
+	case x == nil || x.done:
+	case x.theirs == nil:
+		e.stats.Exchanges.Timeout++
+	default:
+		e.stats.Exchanges.Partial++
+	}
+	p.mine = nil
+}
+
+// expire ends what has been silent for too long.
+func (e *Engine) expire(now time.Time) {
+	for _, p := range slices.Clone(e.peerOrder) {
+		if p.mine != nil && now.Sub(p.mine.active) >= e.cfg.Timeout {
+			e.end(p)
+		}
+		if p.its != nil && now.Sub(p.its.active) >= e.cfg.Timeout {
+			p.its = nil
+		}
+		if p.repair != nil && now.Sub(p.repair.active) >= e.cfg.Timeout {
+			p.repair = nil
+		}
+		if p.mine == nil && p.its == nil {
+			p.assembly = nil
+			clear(p.pulls)
+			if p.state == PeerRemoved && p.repair == nil && now.Sub(p.heard) >= e.cfg.Timeout {
+				e.dropPeer(p.name)
+			}
+		}
+	}
+}

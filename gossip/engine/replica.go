@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// replica is what the engine knows of one replica.
+type replica struct {
+	id       clock.Replica
+	version  clock.Version // V: everything up to here is known
+	horizon  clock.Version // H: an open hole may hide what only updates up to here explain (R4)
+	floor    clock.Version // the highest version that collection dropped (R8)
+	log      log           // retained; versions ≤ version
+	replaced replacements
+	held     time.Time // apply nothing of it before: its clock ran ahead; zero: not held
+	frozen   bool      // forked: apply nothing of it any more (R1)
+}
+
+// isHeld reports whether updates of r are not accepted now.
+func (r *replica) isHeld(now time.Time) bool {
+	return r.frozen || !r.held.IsZero() && now.Before(r.held)
+}
+
+// lookup returns the state of a replica, nil when there is none.
+func (e *Engine) lookup(id clock.Replica) *replica {
+	if e.last != nil && e.last.id == id {
+		return e.last
+	}
+	r := e.replicas[id]
+	if r != nil {
+		e.last = r
+	}
+	return r
+}
+
+// replica returns the state of a replica and makes it if need be; nil when the
+// limit of replicas is reached.
+func (e *Engine) replica(id clock.Replica) *replica {
+	if r := e.lookup(id); r != nil {
+		return r
+	}
+	if len(e.order) >= e.cfg.MaxReplicas {
+		return nil
+	}
+	r := &replica{id: id}
+	e.replicas[id] = r
+	i, _ := slices.BinarySearchFunc(e.order, id, func(r *replica, id clock.Replica) int { return r.id.Compare(id) })
+	e.order = slices.Insert(e.order, i, r)
+	e.last = r
+	return r
+}
+
+// advance sets V of r and keeps count of what is behind the horizon.
+func (e *Engine) advance(r *replica, version clock.Version) {
+	if r.version < r.horizon && version >= r.horizon {
+		e.behind--
+	}
+	if r.version != version {
+		e.changes++
+	}
+	r.version = version
+}
+
+// raise raises the horizon of r to at least version.
+func (e *Engine) raise(r *replica, version clock.Version) {
+	if version <= r.horizon {
+		return
+	}
+	if r.version >= r.horizon && r.version < version {
+		e.behind++
+	}
+	r.horizon = version
+}
+
+// space is one named set of updates and the model that reads it.
+type space struct {
+	name       string
+	model      model.Model // nil: not attached, its updates are only relayed (R14)
+	hash       Hash        // SH
+	updates    int
+	tombstones int
+	bytes      int64
+}
+
+// space returns the state of a space and makes it if need be; nil when the
+// limit of spaces is reached.
+func (e *Engine) space(name string) *space {
+	if s := e.spaces[name]; s != nil {
+		return s
+	}
+	if len(e.spaces) >= e.cfg.MaxSpaces || name == "" || len(name) > MaxName {
+		return nil
+	}
+	s := &space{name: name}
+	e.spaces[name] = s
+	i, _ := slices.BinarySearchFunc(e.spaceOrder, name, func(s *space, n string) int {
+		if s.name < n {
+			return -1
+		} else if s.name > n {
+			return 1
+		}
+		return 0
+	})
+	e.spaceOrder = slices.Insert(e.spaceOrder, i, s)
+	return s
+}
+
+// integrate lets the model see u, an update of r, retains it if it counts, and
+// drops what it supersedes.
+func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
+	u := en.update
+	var old *model.Update
+	if s.model != nil {
+		effect := s.model.Apply(u)
+		if effect.Redundant {
+			return
+		}
+		for _, d := range effect.Superseded {
+			e.drop(d, r, u.Version)
+		}
+		if len(effect.Superseded) > 0 {
+			old = effect.Superseded[0]
+		}
+		out.Changed = append(out.Changed, model.Change{New: u, Old: old})
+	}
+	r.log.insert(en)
+	e.account(s, en, +1)
+}
+
+// drop takes an update out of the log that version of by made redundant.
+func (e *Engine) drop(u *model.Update, by *replica, version clock.Version) {
+	r := e.lookup(u.Replica)
+	if r == nil {
+		panic(fmt.Sprintf("engine: the model of %q superseded %v, which is not retained", u.Space, u.Dot))
+	}
+	e.forget(r, u)
+	r.replaced.add(u.Version, by, version)
+}
+
+// forget takes an update of r out of the log.
+func (e *Engine) forget(r *replica, u *model.Update) {
+	en, ok := r.log.remove(u.Version)
+	if !ok {
+		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
+	}
+	e.account(e.spaces[u.Space], en, -1)
+}
+
+// account adds an entry to the figures of its space (sign +1) or takes it out (-1).
+func (e *Engine) account(s *space, en entry, sign int) {
+	u := en.update
+	s.updates += sign
+	s.bytes += int64(sign * (len(u.Key) + len(u.Value)))
+	if u.IsTombstone() {
+		s.tombstones += sign
+	}
+	if u.Collectable() {
+		return
+	}
+	if h := e.hasher.member(u.Dot, en.content); sign > 0 {
+		s.hash = s.hash.Plus(h)
+	} else {
+		s.hash = s.hash.Minus(h)
+	}
+}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"time"
+)
+
+// Next returns when Tick has something to do.
+func (e *Engine) Next() time.Time { return e.next }
+
+// Tick does what is due at now: it ends what timed out and starts a round. Call
+// it at Next or later; before that it does nothing.
+func (e *Engine) Tick(now time.Time) Output {
+	var out Output
+	if now.Before(e.next) {
+		return out
+	}
+	e.expire(now)
+	e.round = now
+	p := e.choose()
+	switch {
+	case p == nil:
+		e.interval = e.cfg.MaxInterval
+	case e.interval < e.cfg.Interval:
+		e.interval = min(2*e.interval, e.cfg.Interval)
+	}
+	e.next = now.Add(e.interval)
+	if p != nil {
+		e.begin(now, p, &out)
+	}
+	return out
+}
+
+// hurry brings the next round forward: there is something that others may not
+// know. From MinInterval on, each further round waits twice as long, up to
+// Interval.
+func (e *Engine) hurry(now time.Time) {
+	e.interval = e.cfg.MinInterval
+	soon := e.round.Add(e.interval)
+	if soon.Before(now) {
+		soon = now
+	}
+	if soon.Before(e.next) {
+		e.next = soon
+	}
+}
+
+// relax makes rounds rarer than Interval: a peer knew the same.
+func (e *Engine) relax() {
+	if e.interval >= e.cfg.Interval {
+		e.interval = min(2*e.interval, e.cfg.MaxInterval)
+		e.next = e.round.Add(e.interval)
+	}
+}
+
+// failedEvery is how often, in rounds, a failed peer is tried: partitions heal.
+const failedEvery = 10
+
+// choose returns the peer of the next round, nil when there is none. A third of
+// the rounds goes to any peer at random; the others to the more different one of
+// the next two of a shuffled round-robin, so that nobody waits for long (DESIGN §7).
+func (e *Engine) choose() *peer {
+	var alive, failed []*peer
+	for _, p := range e.peerOrder {
+		switch p.state {
+		case PeerAlive:
+			alive = append(alive, p)
+		case PeerFailed:
+			failed = append(failed, p)
+		}
+	}
+	rng := e.cfg.Rand
+	if len(failed) > 0 && (len(alive) == 0 || rng.Intn(failedEvery) == 0) {
+		return failed[rng.Intn(len(failed))]
+	}
+	if len(alive) == 0 {
+		return nil
+	}
+	if rng.Intn(3) == 0 {
+		return alive[rng.Intn(len(alive))]
+	}
+	if len(e.ring) == 0 {
+		e.ring = alive
+		rng.Shuffle(len(e.ring), func(i, j int) { e.ring[i], e.ring[j] = e.ring[j], e.ring[i] })
+	}
+	if len(e.ring) > 1 && e.divergence(e.ring[1]) > e.divergence(e.ring[0]) {
+		e.ring[0], e.ring[1] = e.ring[1], e.ring[0]
+	}
+	p := e.ring[0]
+	e.ring = e.ring[1:]
+	return p
+}

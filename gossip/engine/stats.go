@@ -1,0 +1,41 @@
+package engine
+
+// SpaceStatus describes a space.
+type SpaceStatus struct {
+	Space      string
+	Attached   bool
+	Updates    int // retained, tombstones included
+	Tombstones int
+	Bytes      int64 // keys and values of retained updates
+	Hash       Hash  // SH: of retained updates that are never collected
+}
+
+// Stats counts what the engine did since New.
+type Stats struct {
+	Exchanges        ExchangeStats
+	UpdatesSent      uint64 // put into messages
+	UpdatesApplied   uint64 // remote updates that were new here
+	UpdatesRedundant uint64 // remote updates that were known already
+	UpdatesWritten   uint64 // local writes
+	OpenHoles        uint64 // batches applied with an open hole: the horizon rose (R4)
+	BatchesRefused   uint64 // batches not applied: unknown exchange, floor above the vector, limits (R4, R9)
+	Gaps             uint64 // batches that started after the vector (R3)
+	Pulls            uint64 // pulls sent
+	Held             uint64 // batches cut short because a clock ran ahead
+	Forks            uint64 // dots seen with two contents (R1)
+	Epochs           uint64 // new epochs taken (R1)
+	Mismatches       uint64 // equal vectors with different state hashes (R12)
+	Repairs          uint64 // repairs started (R12)
+	Repaired         uint64 // updates that repairs brought, or dropped as damaged
+}
+
+// ExchangeStats counts exchanges that this node initiated, by how they ended,
+// and those it answered.
+type ExchangeStats struct {
+	Started  uint64
+	Equal    uint64 // the vectors were the same
+	Complete uint64 // this node knows all that the peer knew
+	Partial  uint64 // something was left out; later rounds bring it
+	Timeout  uint64 // no answer
+	Answered uint64
+}
