@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"time"
+)
+
+// Metrics of package gossip that the report shows.
+const (
+	metricBytesIn   = "TODO"
+	metricBytesOut  = "TODO"
+	metricStaleness = "TODO"
+)
+
+// sample is what a node has counted up to now.
+type sample struct {
+	in, out           float64 // updates: applied that others wrote, sent
+	bytesIn, bytesOut float64
+	stale             histogram
+}
+
+// histogram is what a Prometheus histogram has counted: how many values were
+// at most each bound.
+type histogram struct {
+	bounds []float64
+	counts []float64
+}
+
+func header(w io.Writer) {
+	fmt.Fprintln(w, " time  node    keys  upd in  upd out    kB in   kB out  stale p50  stale p99  clean")
+}
+
+// report prints a line per node: what it holds, and what it did since the last
+// report.
+func (s *show) report() {
+	for _, m := range s.fleet {
+		if !m.up() {
+			s.note(fmt.Sprintf("%-4s    down", m.name))
+			continue
+		}
+		keys, _, clean := state(m)
+		now := takeSample(m)
+		stale := now.stale.minus(m.was.stale)
+		fmt.Fprintf(s.out, "%4.0fs  %-4s  %6d  %6.0f  %7.0f  %7.1f  %7.1f  %9s  %9s  %5t\n",
+			time.Since(s.begin).Seconds(), m.name, keys, now.in-m.was.in, now.out-m.was.out,
+			(now.bytesIn-m.was.bytesIn)/1000, (now.bytesOut-m.was.bytesOut)/1000,
+			stale.quantile(0.5), stale.quantile(0.99), clean)
+		m.was = now
+	}
+}
+
+func takeSample(m *member) sample {
+	stats := m.node.Status().Stats
+	s := sample{in: float64(stats.UpdatesApplied), out: float64(stats.UpdatesSent)}
+	families, err := m.metr.Gather()
+	if err != nil {
+		return s
+	}
+	_ = families
+	return s
+}
+
+// minus returns what was counted after o.
+func (h histogram) minus(o histogram) histogram {
+	d := histogram{bounds: h.bounds, counts: make([]float64, len(h.counts))}
+	copy(d.counts, h.counts)
+	for i := range min(len(d.counts), len(o.counts)) {
+		d.counts[i] -= o.counts[i]
+	}
+	return d
+}
+
+// quantile estimates the q-quantile as Prometheus does: linear within the
+// bucket. The values are seconds.
+func (h histogram) quantile(q float64) string {
+	if len(h.counts) == 0 || h.counts[len(h.counts)-1] == 0 {
+		return "-"
+	}
+	rank := q * h.counts[len(h.counts)-1]
+	lower, below := 0.0, 0.0
+	for i, n := range h.counts {
+		if n >= rank {
+			if math.IsInf(h.bounds[i], 1) {
+				return ">" + seconds(lower)
+			}
+			return seconds(lower + (h.bounds[i]-lower)*(rank-below)/(n-below))
+		}
+		lower, below = h.bounds[i], n
+	}
+	return "-"
+}
+
+func seconds(s float64) string {
+	return time.Duration(s * float64(time.Second)).Round(100 * time.Microsecond).String()
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+)
+
+// maxDifferences is how many differing keys are printed per node.
+const maxDifferences = 5
+
+// state returns what a node says of the space and whether it is clean.
+func state(m *member) (keys int, hash engine.Hash, clean bool) {
+	s := m.node.Status()
+	for _, sp := range s.Spaces {
+		if sp.Space == space {
+			hash = sp.Hash
+		}
+	}
+	return m.keys.Len(), hash, s.Clean
+}
+
+// equal reports whether all nodes run, are clean, and hold the same n keys by
+// their state hashes.
+func equal(f fleet, n int) bool {
+	_, want, _ := state(f[0])
+	for _, m := range f {
+		if keys, hash, clean := state(m); keys != n || hash != want || !clean {
+			return false
+		}
+	}
+	return true
+}
+
+// differences compares every node, key by key, with the input, and its state
+// hash with the first node's. It returns a line for each difference, cut short.
+func differences(f fleet, lines []entry) []string {
+	want := make(map[string]string, len(lines))
+	for _, e := range lines {
+		want[e.key] = e.value
+	}
+	var diffs []string
+	_, first, _ := state(f[0])
+	for _, m := range f {
+		n := 0
+		differ := func(format string, args ...any) {
+			if n++; n <= maxDifferences {
+				diffs = append(diffs, m.name+": "+fmt.Sprintf(format, args...))
+			}
+		}
+		for _, e := range lines {
+			if got, ok := m.keys.Get(e.key); !ok {
+				differ("%q is missing", e.key)
+			} else if got != e.value {
+				differ("%q is %q, want %q", e.key, got, e.value)
+			}
+		}
+		for key := range m.keys.All() {
+			if _, ok := want[key]; !ok {
+				differ("%q was never written", key)
+			}
+		}
+		if n > maxDifferences {
+			diffs = append(diffs, fmt.Sprintf("%s: and %d more", m.name, n-maxDifferences))
+		}
+		_, hash, clean := state(m)
+		if b, w := hash.Bytes(), first.Bytes(); b != w {
+			diffs = append(diffs, fmt.Sprintf("%s: state hash %s, %s has %s", m.name, hex.EncodeToString(b[:]), f[0].name, hex.EncodeToString(w[:])))
+		}
+		if !clean {
+			diffs = append(diffs, m.name+": not clean")
+		}
+	}
+	return diffs
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// Limits of the API.
+const (
+	maxKey    = 1 << 10          // bytes of a key, percent-decoded
+	maxValue  = 512 << 10        // bytes of a value
+	writeWait = 10 * time.Second // for a write that has to wait its turn
+)
+
+// api is the HTTP API:
+//
+//	PUT /v1/kv/{key}      204; the body is the value, at most 512 KiB
+//	GET /v1/kv/{key}      200 with the value, 404
+//	DELETE /v1/kv/{key}   204, also for an unknown key
+//	GET /v1/kv?prefix=P   {"key": "value in base64", …}
+//	GET /v1/members       [{"name", "addr", "state", "self"}, …]
+//	GET /v1/status        this node's view of itself and the data
+//	GET /healthz          ok
+//	GET /metrics          Prometheus
+//
+// A key is everything after /v1/kv/, percent-decoded once: slashes, empty and
+// dot segments are part of it. Any bytes will do, but in the JSON list those that
+// are not UTF-8 show as U+FFFD. Errors are {"error": "…"}.
+type api struct {
+	node   *gossip.Node
+	keys   *model.Map[[]byte]
+	routes map[string]http.Handler // by path; all of them GET
+}
+
+func newAPI(node *gossip.Node, keys *model.Map[[]byte], registry *prometheus.Registry) *api {
+	a := &api{node: node, keys: keys}
+	a.routes = map[string]http.Handler{
+		"/v1/kv":      http.HandlerFunc(a.list),
+		"/v1/members": http.HandlerFunc(a.members),
+		"/v1/status":  http.HandlerFunc(a.status),
+		"/healthz":    http.HandlerFunc(a.health),
+		"/metrics":    promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+	}
+	return a
+}
+
+// ServeHTTP routes by the path as it was sent. http.ServeMux would redirect
+// paths with empty or dot segments, which are good keys.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	if escaped, ok := strings.CutPrefix(path, "/v1/kv/"); ok {
+		a.key(w, r, escaped)
+		return
+	}
+	route, ok := a.routes[path]
+	switch {
+	case !ok:
+		fail(w, http.StatusNotFound, "no such route")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		fail(w, http.StatusMethodNotAllowed, "use GET")
+	default:
+		route.ServeHTTP(w, r)
+	}
+}
+
+func (a *api) key(w http.ResponseWriter, r *http.Request, escaped string) {
+	key, err := url.PathUnescape(escaped)
+	switch {
+	case err != nil:
+		fail(w, http.StatusBadRequest, "the key is not percent-encoded correctly")
+		return
+	case key == "" || len(key) > maxKey:
+		fail(w, http.StatusBadRequest, "a key has 1 to 1024 bytes, this one "+strconv.Itoa(len(key)))
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		a.get(w, key)
+	case http.MethodPut:
+		a.put(w, r, key)
+	case http.MethodDelete:
+		a.write(w, r, func(ctx context.Context) error { return a.keys.Delete(ctx, key) })
+	default:
+		w.Header().Set("Allow", "GET, HEAD, PUT, DELETE")
+		fail(w, http.StatusMethodNotAllowed, "use GET, PUT or DELETE")
+	}
+}
+
+func (a *api) get(w http.ResponseWriter, key string) {
+	value, ok := a.keys.Get(key)
+	if !ok {
+		fail(w, http.StatusNotFound, "no such key")
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(value)))
+	w.Write(value)
+}
+
+func (a *api) put(w http.ResponseWriter, r *http.Request, key string) {
+	if r.ContentLength > maxValue { // refused before it is sent, if the client waits for 100 Continue
+		tooLarge(w)
+		return
+	}
+	value, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxValue))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		tooLarge(w)
+	case err != nil:
+		fail(w, http.StatusBadRequest, "the body could not be read: "+err.Error())
+	default:
+		a.write(w, r, func(ctx context.Context) error { return a.keys.Set(ctx, key, value) })
+	}
+}
+
+// write does a write and answers with what came of it.
+func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(r.Context(), writeWait)
+	defer cancel()
+	switch err := f(ctx); {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, gossip.ErrTooLarge):
+		fail(w, http.StatusRequestEntityTooLarge, "key and value are larger than one update may be")
+	case errors.Is(err, gossip.ErrClosed):
+		fail(w, http.StatusServiceUnavailable, "the daemon is ending")
+	case ctx.Err() != nil:
+		fail(w, http.StatusServiceUnavailable, "the write did not get its turn in time")
+	default:
+		fail(w, http.StatusInternalServerError, err.Error())
+	}
+}
+
+func (a *api) list(w http.ResponseWriter, r *http.Request) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "bad query: "+err.Error())
+		return
+	}
+	// Gathered first: a slow client must not hold up the node.
+	all := make(map[string][]byte)
+	for key, value := range a.keys.Prefix(query.Get("prefix")) {
+		if value == nil {
+			value = []byte{} // JSON would say null
+		}
+		all[key] = value
+	}
+	answer(w, http.StatusOK, all)
+}
+
+type memberJSON struct {
+	Name  string `json:"name"`
+	Addr  string `json:"addr"`
+	State string `json:"state"`
+	Self  bool   `json:"self"`
+}
+
+func (a *api) members(w http.ResponseWriter, _ *http.Request) {
+	list := []memberJSON{}
+	for _, m := range a.node.Members() {
+		list = append(list, memberJSON{m.Name, m.Addr, m.State.String(), m.Self})
+	}
+	answer(w, http.StatusOK, list)
+}
+
+type statusJSON struct {
+	Name   string               `json:"name"`
+	Epoch  uint64               `json:"epoch"`
+	Clean  bool                 `json:"clean"`
+	Vector map[string]uint64    `json:"vector"` // "node/epoch": version
+	Spaces map[string]spaceJSON `json:"spaces"`
+	Peers  int                  `json:"peers"`
+}
+
+type spaceJSON struct {
+	Keys       int    `json:"keys"`
+	Tombstones int    `json:"tombstones"`
+	Hash       string `json:"hash"` // SH in hex: equal on nodes that hold the same
+}
+
+func (a *api) status(w http.ResponseWriter, _ *http.Request) {
+	s := a.node.Status()
+	out := statusJSON{
+		Name:   s.Self.Node,
+		Epoch:  s.Self.Epoch,
+		Clean:  s.Clean,
+		Vector: make(map[string]uint64, s.Vector.Len()),
+		Spaces: make(map[string]spaceJSON),
+		Peers:  s.Peers,
+	}
+	for r, v := range s.Vector.All() {
+		out.Vector[r.String()] = uint64(v)
+	}
+	for _, sp := range s.Spaces {
+		if sp.Space != space { // relayed for others, or internal
+			continue
+		}
+		hash := sp.Hash.Bytes()
+		out.Spaces[sp.Space] = spaceJSON{Keys: a.keys.Len(), Tombstones: sp.Tombstones, Hash: hex.EncodeToString(hash[:])}
+	}
+	answer(w, http.StatusOK, out)
+}
+
+func (a *api) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "ok")
+}
+
+func tooLarge(w http.ResponseWriter) {
+	fail(w, http.StatusRequestEntityTooLarge, "a value has at most 524288 bytes")
+}
+
+func fail(w http.ResponseWriter, status int, message string) {
+	answer(w, status, map[string]string{"error": message})
+}
+
+// answer writes v as JSON. An error can only mean that the client is gone.
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.Encode(v)
+}

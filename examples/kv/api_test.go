@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// serveAPI starts a node that is alone, and the API in front of it.
+func serveAPI(t *testing.T) (base string, node *gossip.Node) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	node, err := gossip.Start(ctx, gossip.Config{Name: "alone", Bind: "127.0.0.1:0", Metrics: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { node.Close() })
+	keys := new(model.Map[[]byte])
+	if err := node.Attach(space, keys); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(newAPI(node, keys, registry))
+	t.Cleanup(server.Close)
+	return server.URL, node
+}
+
+// call sends a request as it stands and returns status and body.
+func call(t *testing.T, method, url string, body []byte) (int, []byte, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return resp.StatusCode, got, resp.Header
+}
+
+func TestKeys(t *testing.T) {
+	base, _ := serveAPI(t)
+	binary := make([]byte, maxValue)
+	for i := range binary {
+		binary[i] = byte(i)
+	}
+	tests := []struct {
+		path  string // after /v1/kv/, as sent
+		value []byte
+	}{
+		{"plain", []byte("v")},
+		{"empty", nil},
+		{"limit", binary},
+		{"a/b/c", []byte("slashes")},
+		{"a%2Fb%2Fc", []byte("the same key as a/b/c")},
+		{"/leading", []byte("empty segment in front")},
+		{"a//b", []byte("empty segment")},
+		{"a/../b", []byte("dot segments")},
+		{"..", []byte("only dots")},
+		{"trailing/", []byte("empty segment behind")},
+		{"%20+%3F%23%25", []byte("a space, +, ?, # and %")},
+		{"%00%FF", []byte("any bytes")},
+		{"%E2%82%AC", []byte("UTF-8")},
+		{strings.Repeat("k", maxKey), []byte("longest key")},
+	}
+	for _, tt := range tests {
+		url := base + "/v1/kv/" + tt.path
+		if code, body, _ := call(t, "PUT", url, tt.value); code != 204 || len(body) > 0 {
+			t.Errorf("PUT %.40q = %d %q, want 204", tt.path, code, body)
+		}
+		code, body, head := call(t, "GET", url, nil)
+		if code != 200 || !bytes.Equal(body, tt.value) {
+			t.Errorf("GET %.40q = %d, %d bytes %.40q; want 200 and the %d bytes that were put", tt.path, code, len(body), body, len(tt.value))
+		}
+		if ct := head.Get("Content-Type"); ct != "application/octet-stream" {
+			t.Errorf("GET %.40q: content type %q", tt.path, ct)
+		}
+	}
+	if _, body, _ := call(t, "GET", base+"/v1/kv/a/b/c", nil); string(body) != "the same key as a/b/c" {
+		t.Errorf("a%%2Fb%%2Fc and a/b/c are different keys: %q", body)
+	}
+	for _, path := range []string{"plain", "a//b", "never-there"} {
+		if code, _, _ := call(t, "DELETE", base+"/v1/kv/"+path, nil); code != 204 {
+			t.Errorf("DELETE %s = %d, want 204", path, code)
+		}
+		wantError(t, "GET", base+"/v1/kv/"+path, nil, 404)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	base, node := serveAPI(t)
+	tests := []struct {
+		method, path string
+		body         []byte
+		want         int
+	}{
+		{"GET", "/v1/kv/unknown", nil, 404},
+		{"PUT", "/v1/kv/", []byte("v"), 400},
+		{"PUT", "/v1/kv/" + strings.Repeat("k", maxKey+1), []byte("v"), 400},
+		{"PUT", "/v1/kv/large", make([]byte, maxValue+1), 413},
+		{"POST", "/v1/kv/a", []byte("v"), 405},
+		{"PATCH", "/v1/kv/a", []byte("v"), 405},
+		{"PUT", "/v1/kv", []byte("v"), 405},
+		{"DELETE", "/v1/kv", nil, 405},
+		{"POST", "/v1/status", nil, 405},
+		{"PUT", "/healthz", nil, 405},
+		{"GET", "/v1/kv?prefix=%zz", nil, 400},
+		{"GET", "/", nil, 404},
+		{"GET", "/v1", nil, 404},
+		{"GET", "/v2/kv/a", nil, 404},
+		{"GET", "/v1/kvs", nil, 404},
+		{"GET", "/healthz/", nil, 404},
+	}
+	for _, tt := range tests {
+		wantError(t, tt.method, base+tt.path, tt.body, tt.want)
+	}
+	_, _, head := call(t, "POST", base+"/v1/kv/a", nil)
+	if got := head.Get("Allow"); got != "GET, HEAD, PUT, DELETE" {
+		t.Errorf("Allow = %q", got)
+	}
+
+	// A value of unknown length is cut off at the limit too.
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", base+"/v1/kv/large", io.LimitReader(zeros{}, maxValue+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 413 {
+		t.Errorf("chunked PUT over the limit = %d, want 413", resp.StatusCode)
+	}
+
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "PUT", base+"/v1/kv/late", []byte("v"), 503)
+}
+
+// wantError checks that a request fails as documented.
+func wantError(t *testing.T, method, url string, body []byte, status int) {
+	t.Helper()
+	code, got, head := call(t, method, url, body)
+	var e struct{ Error string }
+	if err := json.Unmarshal(got, &e); code != status || err != nil || e.Error == "" {
+		t.Errorf("%s %.60s = %d %.80q, want %d and an error in JSON", method, url, code, got, status)
+	}
+	if ct := head.Get("Content-Type"); ct != "application/json" {
+		t.Errorf("%s %.60s: content type %q", method, url, ct)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestList(t *testing.T) {
+	base, _ := serveAPI(t)
+	if code, body, _ := call(t, "GET", base+"/v1/kv", nil); code != 200 || strings.TrimSpace(string(body)) != "{}" {
+		t.Errorf("list of nothing = %d %q, want 200 {}", code, body)
+	}
+	for key, value := range map[string]string{"a/1": "one", "a/2": "", "b": "\x00\xff"} {
+		call(t, "PUT", base+"/v1/kv/"+key, []byte(value))
+	}
+	tests := []struct{ query, want string }{
+		{"", `{"a/1":"b25l","a/2":"","b":"AP8="}`},
+		{"?prefix=", `{"a/1":"b25l","a/2":"","b":"AP8="}`},
+		{"?prefix=a%2F", `{"a/1":"b25l","a/2":""}`},
+		{"?prefix=c", `{}`},
+	}
+	for _, tt := range tests {
+		code, body, _ := call(t, "GET", base+"/v1/kv"+tt.query, nil)
+		if got := strings.TrimSpace(string(body)); code != 200 || got != tt.want {
+			t.Errorf("list %q = %d %s, want %s", tt.query, code, got, tt.want)
+		}
+	}
+}
+
+func TestViews(t *testing.T) {
+	base, node := serveAPI(t)
+	call(t, "PUT", base+"/v1/kv/a", []byte("1"))
+	call(t, "PUT", base+"/v1/kv/b", []byte("2"))
+	call(t, "DELETE", base+"/v1/kv/b", nil)
+
+	_, body, _ := call(t, "GET", base+"/v1/status", nil)
+	var s statusJSON
+	if err := json.Unmarshal(body, &s); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	sp := s.Spaces["kv"]
+	if s.Name != "alone" || s.Epoch == 0 || !s.Clean || s.Peers != 0 || sp.Keys != 1 {
+		t.Errorf("status = %s", body)
+	}
+	if v := s.Vector[node.Status().Self.String()]; v != 3 {
+		t.Errorf("own version = %d after three writes: %s", v, body)
+	}
+	if h, err := hex.DecodeString(sp.Hash); err != nil || len(h) != 16 || sp.Hash == strings.Repeat("0", 32) {
+		t.Errorf("hash = %q", sp.Hash)
+	}
+
+	_, body, _ = call(t, "GET", base+"/v1/members", nil)
+	var members []memberJSON
+	if err := json.Unmarshal(body, &members); err != nil || len(members) != 1 ||
+		members[0] != (memberJSON{"alone", node.Status().Addr, "alive", true}) {
+		t.Errorf("members = %s (%v)", body, err)
+	}
+	if code, body, _ := call(t, "GET", base+"/healthz", nil); code != 200 || string(body) != "ok" {
+		t.Errorf("healthz = %d %q", code, body)
+	}
+	_, body, _ = call(t, "GET", base+"/metrics", nil)
+	if !bytes.Contains(body, []byte("# TYPE ")) {
+		t.Errorf("metrics = %.200q", body)
+	}
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os/exec"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// three starts a cluster and waits until every daemon sees the other two.
+func three(t *testing.T, args ...string) []*proc {
+	t.Helper()
+	a := launch(t, "a", args...)
+	b := launch(t, "b", append(args, "-join", a.gossip)...)
+	c := launch(t, "c", append(args, "-join", a.gossip+","+b.gossip)...)
+	a.args = append(args, "-join", b.gossip+","+c.gossip) // should it be restarted
+	procs := []*proc{a, b, c}
+	together(t, procs)
+	return procs
+}
+
+func together(t *testing.T, procs []*proc) {
+	t.Helper()
+	took := everywhere(t, 10*time.Second, "membership", procs, func(p *proc) error {
+		if n := p.status().Peers; n != len(procs)-1 {
+			return fmt.Errorf("%s sees %d peers", p.name, n)
+		}
+		return nil
+	})
+	t.Logf("%d daemons see each other after %v", len(procs), took.Round(time.Millisecond))
+}
+
+// load writes n keys at each daemon, all at once, and returns what was written.
+func load(t *testing.T, procs []*proc, prefix string, n int) map[string]string {
+	t.Helper()
+	var wg sync.WaitGroup
+	errs := make([]error, len(procs))
+	begin := time.Now()
+	for i, p := range procs {
+		wg.Go(func() {
+			for k := range n {
+				path := fmt.Sprintf("/v1/kv/%s%s/%d", prefix, p.name, k)
+				if code, body, err := p.do("PUT", path, fmt.Appendf(nil, "value %d of %s", k, p.name)); err != nil || code != 204 {
+					errs[i] = fmt.Errorf("%s: PUT %s = %d %q %v", p.name, path, code, body, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	want := make(map[string]string)
+	for i, p := range procs {
+		if errs[i] != nil {
+			t.Fatal(errs[i])
+		}
+		for k := range n {
+			want[fmt.Sprintf("%s%s/%d", prefix, p.name, k)] = fmt.Sprintf("value %d of %s", k, p.name)
+		}
+	}
+	t.Logf("%d keys written at each of %d daemons in %v", n, len(procs), time.Since(begin).Round(time.Millisecond))
+	return want
+}
+
+// same reports nil once all daemons are clean and have one state hash.
+func same(procs []*proc) error {
+	first := procs[0].status()
+	for _, p := range procs {
+		s := p.status()
+		if !s.Clean || s.Spaces["kv"].Hash != first.Spaces["kv"].Hash || !reflect.DeepEqual(s.Vector, first.Vector) {
+			return fmt.Errorf("%s: %+v, but %s: %+v", first.Name, first, s.Name, s)
+		}
+	}
+	return nil
+}
+
+func TestReplication(t *testing.T) {
+	t.Parallel()
+	procs := three(t, "-key", strings.Repeat("5a", 32))
+	procs[0].put("greeting", "hello")
+	took := everywhere(t, 3*time.Second, "one PUT", procs, func(p *proc) error { return p.has("greeting", "hello") })
+	t.Logf("one PUT is everywhere after %v", took.Round(time.Millisecond))
+
+	want := load(t, procs, "load/", 1000)
+	took = everywhere(t, 10*time.Second, "3,000 keys", procs, func(p *proc) error { return p.hasAll("load/", want) })
+	t.Logf("3,000 keys are everywhere %v after the last PUT", took.Round(time.Millisecond))
+	took = until(t, 10*time.Second, "equal state", func() error { return same(procs) })
+	t.Logf("state hashes are equal after another %v", took.Round(time.Millisecond))
+}
+
+func TestCrashAndReturn(t *testing.T) {
+	t.Parallel()
+	procs := three(t)
+	a, b, c := procs[0], procs[1], procs[2]
+	c.put("doomed", "deleted while c is down")
+	want := load(t, procs, "before/", 100)
+	// What c wrote is safe once it has left c: 3 s are promised for that.
+	took := everywhere(t, 3*time.Second, "the last writes", procs[:2], func(p *proc) error {
+		if err := p.has("doomed", "deleted while c is down"); err != nil {
+			return err
+		}
+		return p.hasAll("before/", want)
+	})
+	t.Logf("everything has left c %v after its last write", took.Round(time.Millisecond))
+
+	epoch := c.status().Epoch
+	c.kill()
+	a.must("DELETE", "/v1/kv/doomed", nil)
+	down := load(t, []*proc{a, b}, "down/", 200)
+	c.args = []string{"-join", a.gossip + "," + b.gossip}
+	begin := time.Now()
+	c.start()
+	until(t, 10*time.Second, "catching up", func() error {
+		if err := c.hasAll("before/", want); err != nil {
+			return err
+		}
+		if err := c.hasAll("down/", down); err != nil {
+			return err
+		}
+		return c.has("doomed", "")
+	})
+	t.Logf("c has everything %v after its restart", time.Since(begin).Round(time.Millisecond))
+	together(t, procs)
+	if now := c.status().Epoch; now <= epoch {
+		t.Errorf("epoch %d after the restart, %d before", now, epoch)
+	}
+	c.put("back", "again")
+	everywhere(t, 3*time.Second, "a write after the return", procs, func(p *proc) error { return p.has("back", "again") })
+	everywhere(t, time.Second, "the deleted key", procs, func(p *proc) error { return p.has("doomed", "") })
+	until(t, 10*time.Second, "equal state", func() error { return same(procs) })
+}
+
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	key := []string{"-key", strings.Repeat("0a", 16)}
+	a := launch(t, "a", key...)
+	b := launch(t, "b", append(key, "-join", a.gossip)...)
+	strangers := []*proc{
+		launch(t, "other-cluster", append(key, "-join", a.gossip, "-cluster", "other")...),
+		launch(t, "other-key", "-join", a.gossip, "-key", strings.Repeat("0b", 16)),
+		launch(t, "no-key", "-join", a.gossip),
+	}
+	together(t, []*proc{a, b})
+	for _, p := range append(strangers, a) {
+		p.put("of "+p.name, "secret")
+	}
+	until(t, 3*time.Second, "a PUT between equals", func() error { return b.has("of a", "secret") })
+	// Absence has no event to wait for: watch for some rounds.
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for _, p := range strangers {
+			if err := p.has("of a", ""); err != nil {
+				t.Fatal(err)
+			}
+			if s := p.status(); len(s.Vector) != 1 || s.Peers != 0 {
+				t.Fatalf("%s knows of others: %+v", p.name, s)
+			}
+			for _, q := range []*proc{a, b} {
+				if err := q.has("of "+p.name, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if s := a.status(); len(s.Vector) != 1 || s.Peers != 1 {
+		t.Errorf("a knows strangers: %+v", s)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a")
+	b := launch(t, "b", "-join", a.gossip)
+	limit := string(bytes.Repeat([]byte{'x'}, maxValue))
+	if code, body, err := a.do("PUT", "/v1/kv/big", []byte(limit+"x")); err != nil || code != 413 {
+		t.Errorf("a value of %d bytes: %d %q %v, want 413", len(limit)+1, code, body, err)
+	}
+	a.put("big", limit)
+	a.put("small", "next")
+	took := until(t, 3*time.Second, "the next PUT", func() error { return b.has("small", "next") })
+	t.Logf("the PUT after the refused one is at b after %v", took.Round(time.Millisecond))
+	until(t, 3*time.Second, "a value at the limit", func() error { return b.has("big", limit) })
+}
+
+// TestGarbage sends bytes that mean nothing to the gossip ports.
+func TestGarbage(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a", "-log-level", "error")
+	b := launch(t, "b", "-join", a.gossip)
+	together(t, []*proc{a, b})
+	b.put("before", "1")
+	until(t, 3*time.Second, "a PUT", func() error { return a.has("before", "1") })
+	until(t, 10*time.Second, "equal state", func() error { return same([]*proc{a, b}) })
+	before, counted := a.status(), a.metric(garbageMetric)
+
+	noise := make([]byte, 1400)
+	for i := range 200 {
+		rand.Read(noise)
+		send(t, "udp", a.gossip, noise[:1+i*7])
+		if i%10 == 0 {
+			send(t, "tcp", a.gossip, noise[:1+i*7])
+		}
+	}
+	until(t, 5*time.Second, "counting garbage", func() error {
+		if n := a.metric(garbageMetric); n <= counted {
+			return fmt.Errorf("%s = %v, as before", garbageMetric, n)
+		}
+		return nil
+	})
+	if after := a.status(); !reflect.DeepEqual(after, before) {
+		t.Errorf("status changed from %+v to %+v", before, after)
+	}
+	t.Logf("%s went from %v to %v", garbageMetric, counted, a.metric(garbageMetric))
+	b.put("after", "2")
+	until(t, 3*time.Second, "a PUT afterwards", func() error { return a.has("after", "2") })
+}
+
+func send(t *testing.T, network, addr string, b []byte) {
+	t.Helper()
+	conn, err := net.DialTimeout(network, addr, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	conn.Write(b) // the other side may hang up on the first byte: fine
+}
+
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a")
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		b := launch(t, "b", "-join", a.gossip)
+		together(t, []*proc{a, b})
+		key := "written just before " + sig.String()
+		b.put(key, "v")
+		code, took := b.terminate(sig, 6*time.Second)
+		if code != 0 {
+			t.Errorf("%v: exit %d", sig, code)
+		}
+		t.Logf("%v: exit %d after %v", sig, code, took.Round(time.Millisecond))
+		until(t, 3*time.Second, "the write before the signal", func() error { return a.has(key, "v") })
+		until(t, 3*time.Second, "the goodbye", func() error {
+			if n := a.status().Peers; n != 0 {
+				return fmt.Errorf("a still sees %d peers", n)
+			}
+			return nil
+		})
+	}
+
+	// A request that never ends delays the end, but does not prevent it.
+	conn, err := net.Dial("tcp", a.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "PUT /v1/kv/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+	a.must("GET", "/healthz", nil)
+	code, took := a.terminate(syscall.SIGTERM, 6*time.Second)
+	if code != 0 {
+		t.Errorf("SIGTERM with a request under way: exit %d", code)
+	}
+	t.Logf("SIGTERM with a request under way: exit %d after %v", code, took.Round(time.Millisecond))
+}
+
+func TestBadStart(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a")
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	free := []string{"-bind", "127.0.0.1:0", "-http", "127.0.0.1:0"}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string // part of the line on stderr
+	}{
+		{"busy gossip port", append(free, "-bind", a.gossip), 1, a.gossip},
+		{"busy UDP port", append(free, "-bind", udp.LocalAddr().String()), 1, udp.LocalAddr().String()},
+		{"busy HTTP port", append(free, "-http", a.http), 1, a.http},
+		{"unknown flag", []string{"-nonsense"}, 2, "nonsense"},
+		{"short key", []string{"-key", "00"}, 2, "-key"},
+		{"bad address", []string{"-bind", "nowhere"}, 2, "-bind"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), binary, tt.args...)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			timeout := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
+			defer timeout.Stop()
+			cmd.Run()
+			line := stderr.String()
+			if code := cmd.ProcessState.ExitCode(); code != tt.code || stdout.Len() > 0 ||
+				strings.Count(line, "\n") != 1 || !strings.Contains(line, tt.want) {
+				t.Errorf("kv %q: exit %d, stdout %q, stderr %q; want %d and one line with %q",
+					tt.args, code, stdout.String(), line, tt.code, tt.want)
+			}
+			t.Logf("exit %d: %s", cmd.ProcessState.ExitCode(), strings.TrimSpace(line))
+		})
+	}
+}
+
+// garbageMetric counts what arrived and was not a message.
+const garbageMetric = "TODO"

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxName is how many bytes a node name or cluster id may have.
+const maxName = 128
+
+// options are the command line, checked.
+type options struct {
+	name      string
+	bind      string
+	advertise string
+	http      string
+	join      []string
+	cluster   string
+	key       []byte
+	level     slog.Level
+}
+
+// rawFlags are the flags whose text needs more than the flag package checks.
+type rawFlags struct{ join, key, level string }
+
+const usageHead = `kv is a replicated key-value daemon.
+
+usage: kv [flags]
+
+Every daemon of a cluster holds all keys in memory and accepts writes; gossip
+makes them equal. There is no disk: what no other daemon has got when a daemon
+is killed is lost. The HTTP API has no access control.
+
+`
+
+const usageTail = `
+routes:
+  PUT, GET, DELETE /v1/kv/{key}   the key percent-encoded, 1 to 1,024 bytes
+  GET /v1/kv?prefix=P             {"key": "value in base64", ...}
+  GET /v1/members, /v1/status, /healthz, /metrics
+`
+
+func flagSet(o *options, raw *rawFlags) *flag.FlagSet {
+	fs := flag.NewFlagSet("kv", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // run prints the one line that matters
+	fs.StringVar(&o.name, "name", "", "this node's stable `name`, unique in the cluster (default: the host name)")
+	fs.StringVar(&o.bind, "bind", "127.0.0.1:7946", "`host:port` for gossip, UDP and TCP; port 0 takes a free one")
+	fs.StringVar(&o.advertise, "advertise", "", "`host:port` under which others reach this node (default: -bind)")
+	fs.StringVar(&o.http, "http", "127.0.0.1:8080", "`host:port` for the HTTP API; port 0 takes a free one")
+	fs.StringVar(&raw.join, "join", "", "`addresses` of nodes to join, separated by commas (default: wait to be joined)")
+	fs.StringVar(&o.cluster, "cluster", "kv", "cluster `id`: nodes with different ids never exchange anything")
+	fs.StringVar(&raw.key, "key", "", "key that encrypts gossip, in `hex`: 16, 24 or 32 bytes, the same on all nodes (default: plain)")
+	fs.StringVar(&raw.level, "log-level", "info", "`level` from which logs are written: debug, info, warn or error")
+	return fs
+}
+
+func usage(w io.Writer) {
+	fs := flagSet(new(options), new(rawFlags))
+	io.WriteString(w, usageHead+"flags:\n")
+	fs.SetOutput(w)
+	fs.PrintDefaults()
+	io.WriteString(w, usageTail)
+}
+
+// parseFlags reads the command line. Its errors name the flag; flag.ErrHelp
+// means that help was asked for.
+func parseFlags(args []string) (options, error) {
+	var (
+		o   options
+		raw rawFlags
+	)
+	fs := flagSet(&o, &raw)
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if err := o.fillName(fs); err != nil {
+		return o, err
+	}
+	if len(o.cluster) > maxName || o.cluster == "" || !printable(o.cluster) {
+		return o, fmt.Errorf("-cluster: want 1 to %d printable bytes, got %q", maxName, o.cluster)
+	}
+	for _, a := range []struct{ flag, addr string }{{"bind", o.bind}, {"http", o.http}} {
+		if err := checkAddr(a.addr, 0); err != nil {
+			return o, fmt.Errorf("-%s: %w", a.flag, err)
+		}
+	}
+	if o.advertise != "" {
+		if err := checkAdvertise(o.advertise); err != nil {
+			return o, fmt.Errorf("-advertise: %w", err)
+		}
+	}
+	return o, o.parseRaw(raw)
+}
+
+// parseRaw reads the flags that are more than a string.
+func (o *options) parseRaw(raw rawFlags) error {
+	if raw.join != "" {
+		for addr := range strings.SplitSeq(raw.join, ",") {
+			addr = strings.TrimSpace(addr)
+			if err := checkAddr(addr, 1); err != nil {
+				return fmt.Errorf("-join: %w", err)
+			}
+			o.join = append(o.join, addr)
+		}
+	}
+	key, err := hex.DecodeString(raw.key)
+	if err != nil { // never printed: it may be half of a secret
+		return errors.New("-key: not hexadecimal")
+	}
+	if n := len(key); n != 0 && n != 16 && n != 24 && n != 32 {
+		return fmt.Errorf("-key: %d bytes, want 16, 24 or 32", n)
+	}
+	o.key = key
+	if err := o.level.UnmarshalText([]byte(raw.level)); err != nil {
+		return fmt.Errorf("-log-level: want debug, info, warn or error, got %q", raw.level)
+	}
+	return nil
+}
+
+// fillName takes the host name when no name was given.
+func (o *options) fillName(fs *flag.FlagSet) error {
+	given := false
+	fs.Visit(func(f *flag.Flag) { given = given || f.Name == "name" })
+	if !given {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("-name: none given, and the host has none: %w", err)
+		}
+		o.name = host
+	}
+	switch {
+	case o.name == "":
+		return errors.New("-name: must not be empty")
+	case len(o.name) > maxName:
+		return fmt.Errorf("-name: %d bytes, at most %d", len(o.name), maxName)
+	case !printable(o.name) || strings.ContainsRune(o.name, ' '):
+		return fmt.Errorf("-name: %q has a space or an unprintable character", o.name)
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// checkAddr reports what is wrong with a host:port of a port not below minPort.
+// Whether a host name resolves is found out when it is used.
+func checkAddr(addr string, minPort int) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", addr)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || int(n) < minPort {
+		return fmt.Errorf("%q: the port must be a number from %d to 65535", addr, minPort)
+	}
+	if host == "" && minPort == 0 {
+		return nil // all interfaces
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	// A name of digits, dots and colons only is an address with a slip in it.
+	if strings.Trim(host, "0123456789.:") == "" || strings.ContainsAny(host, " /\\@:") || !printable(host) {
+		return fmt.Errorf("%q: %q is neither an IP address nor a host name", addr, host)
+	}
+	return nil
+}
+
+func checkAdvertise(addr string) error {
+	if err := checkAddr(addr, 1); err != nil {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(addr) // checkAddr split it
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		return fmt.Errorf("%q: others cannot reach an unspecified address", addr)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestBadFlags(t *testing.T) {
+	tests := []struct {
+		args []string
+		want string // part of the line
+	}{
+		{[]string{"-nonsense"}, "nonsense"},
+		{[]string{"-name"}, "name"},
+		{[]string{"more"}, `"more"`},
+		{[]string{"-name", ""}, "-name"},
+		{[]string{"-name", "two words"}, "-name"},
+		{[]string{"-name", "line\nbreak"}, "-name"},
+		{[]string{"-name", strings.Repeat("n", maxName+1)}, "129 bytes"},
+		{[]string{"-cluster", ""}, "-cluster"},
+		{[]string{"-cluster", strings.Repeat("c", maxName+1)}, "-cluster"},
+		{[]string{"-key", "secret"}, "-key: not hexadecimal"},
+		{[]string{"-key", "abc"}, "-key"},
+		{[]string{"-key", "00112233"}, "-key: 4 bytes"},
+		{[]string{"-bind", "127.0.0.1"}, "-bind"},
+		{[]string{"-bind", "127.0.0.1:port"}, "-bind"},
+		{[]string{"-bind", "127.0.0.1:65536"}, "-bind"},
+		{[]string{"-bind", "127.0.0.1:-1"}, "-bind"},
+		{[]string{"-bind", "300.0.0.1:7946"}, "-bind"},
+		{[]string{"-http", "8080"}, "-http"},
+		{[]string{"-http", "localhost/path:1"}, "-http"},
+		{[]string{"-advertise", "127.0.0.1:0"}, "-advertise"},
+		{[]string{"-advertise", "0.0.0.0:7946"}, "-advertise"},
+		{[]string{"-join", "127.0.0.1:1,,127.0.0.1:2"}, "-join"},
+		{[]string{"-join", "127.0.0.1:0"}, "-join"},
+		{[]string{"-join", "somewhere"}, "-join"},
+		{[]string{"-log-level", "loud"}, "-log-level"},
+	}
+	for _, tt := range tests {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), tt.args, &stdout, &stderr)
+		line := stderr.String()
+		if code != 2 || stdout.Len() > 0 || strings.Count(line, "\n") != 1 || !strings.Contains(line, tt.want) {
+			t.Errorf("kv %.60q = %d, stdout %q, stderr %q; want 2 and one line with %q", tt.args, code, stdout.String(), line, tt.want)
+		}
+		if strings.Contains(line, "secret") {
+			t.Errorf("kv %q prints the key: %q", tt.args, line)
+		}
+	}
+}
+
+func TestGoodFlags(t *testing.T) {
+	o, err := parseFlags([]string{
+		"-name", "a", "-bind", ":0", "-http", "[::1]:0", "-advertise", "node.example:7946",
+		"-join", "127.0.0.1:7946, [::1]:7947,db-1.example:7946", "-key", strings.Repeat("0f", 32), "-log-level", "debug",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" {
+		t.Errorf("options = %+v", o)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Skip("no host name: ", err)
+	}
+	if o, err := parseFlags(nil); err != nil || o.name != host {
+		t.Errorf("default name = %q, %v; want %q", o.name, err, host)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
+		t.Errorf("kv -help = %d, stderr %q", code, stderr.String())
+	}
+	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "log-level"} {
+		if !strings.Contains(stdout.String(), "\n  -"+flag+" ") {
+			t.Errorf("help does not list -%s", flag)
+		}
+	}
+}
