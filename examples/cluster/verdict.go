@@ -1,21 +1,16 @@
 package main
 
-import (
-	"encoding/hex"
-	"fmt"
-
-	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
-)
+import "fmt"
 
 // maxDifferences is how many differing keys are printed per node.
 const maxDifferences = 5
 
 // state returns what a node says of the space and whether it is clean.
-func state(m *member) (keys int, hash engine.Hash, clean bool) {
+func state(m *member) (keys int, hash [16]byte, clean bool) {
 	s := m.node.Status()
 	for _, sp := range s.Spaces {
 		if sp.Space == space {
-			hash = sp.Hash
+			hash = sp.Hash.Bytes()
 		}
 	}
 	return m.keys.Len(), hash, s.Clean
@@ -65,8 +60,8 @@ func differences(f fleet, lines []entry) []string {
 			diffs = append(diffs, fmt.Sprintf("%s: and %d more", m.name, n-maxDifferences))
 		}
 		_, hash, clean := state(m)
-		if b, w := hash.Bytes(), first.Bytes(); b != w {
-			diffs = append(diffs, fmt.Sprintf("%s: state hash %s, %s has %s", m.name, hex.EncodeToString(b[:]), f[0].name, hex.EncodeToString(w[:])))
+		if hash != first {
+			diffs = append(diffs, fmt.Sprintf("%s: state hash %x, %s has %x", m.name, hash, f[0].name, first))
 		}
 		if !clean {
 			diffs = append(diffs, m.name+": not clean")
