@@ -33,6 +33,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			continue
 		}
 		if hasHole(b, r.version) {
+			e.holes++
 			if b.Closed {
 				closed = true
 			} else if theirs == nil || b.Floor > r.version || !e.roomFor(theirs, m.Exceptions) {
@@ -45,10 +46,10 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 		}
 		e.apply(now, r, b, out)
 	}
-	if open && !e.cfg.Unsafe.NoHorizon {
+	if open && !e.cfg.Unsafe.Classic {
 		e.raiseAll(theirs, m.Exceptions)
 	}
-	if closed && !e.cfg.Unsafe.NoHorizon {
+	if closed && !e.cfg.Unsafe.Classic {
 		e.raiseBatches(m)
 	}
 	e.pullGaps(now, p, m.Exchange, gaps, out)

@@ -53,7 +53,7 @@ type Config struct {
 
 // Unsafe turns rules off. A cluster with any of them set loses data.
 type Unsafe struct {
-	NoHorizon bool // classic scuttlebutt: open holes leave the horizon alone (no R4)
+	Classic bool // scuttlebutt as published: no horizon (R4), no state hashes (R12)
 }
 
 const (

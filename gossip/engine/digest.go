@@ -194,8 +194,11 @@ func (p *peer) assemble(m *Message) *Message {
 	}
 	p.assembly = nil
 	whole := *a.parts[n-1] // the last part carries everything else
-	whole.Digest = Digest{Full: m.Digest.Full}
+	whole.Digest = Digest{Full: m.Digest.Full, Base: m.Digest.Base}
 	for _, part := range a.parts {
+		if part.Digest.Base != m.Digest.Base {
+			return nil // not parts of one snapshot
+		}
 		entries := whole.Digest.Entries
 		if len(entries) > 0 && len(part.Digest.Entries) > 0 &&
 			entries[len(entries)-1].Replica.Compare(part.Digest.Entries[0].Replica) >= 0 {

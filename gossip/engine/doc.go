@@ -64,11 +64,18 @@
 //
 // # Repair
 //
-// When two clean nodes have equal vectors and different state hashes, something
-// broke outside the protocol. The node that notices first drops copies that fail
-// their content hash, then both sides compare hashes per replica, then dots in
-// chunks, and take the union of what they retain; the model decides (R12).
-// Nothing is removed because the other side does not have it.
+// An ACK that finds the vectors equal carries the state hashes. When two clean
+// nodes have equal vectors and different hashes, something broke outside the
+// protocol: the node that notices first drops copies that fail their content hash,
+// then both sides compare hashes per replica, then dots in chunks, and take the
+// union of what they retain; the model decides (R12). Nothing is removed because
+// the other side does not have it.
+//
+// The same union helps a dirty node whose horizon names updates that died with
+// their holders: a clean node with an equal vector has the right state for that
+// vector, so after the union this node has it too, and is clean. (Until there is
+// collection nothing needs to be removed by absence, so the reset of R9 is not
+// needed for this.) Two dirty nodes unite and stay dirty.
 //
 // # Rounds
 //

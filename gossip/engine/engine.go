@@ -22,6 +22,7 @@ type Engine struct {
 	order    []*replica // all replicas, ascending by id
 	last     *replica   // of the latest lookup
 	behind   int        // replicas whose vector is below their horizon; 0 means clean (R4)
+	holes    uint64     // batches with holes that were applied or refused
 	changes  uint64     // grows with every change of the vector
 	digest   []DigestEntry
 	digestAt uint64 // changes when digest was built; the slice is shared and never written again

@@ -77,7 +77,7 @@ func (e *Engine) validate(m *Message) error {
 func (p *peer) restart(epoch uint64) {
 	p.epoch = epoch
 	p.mine, p.its, p.assembly, p.repair = nil, nil, nil, nil
-	p.mark, p.lacking = 0, 0
+	p.mark, p.lacking, p.answered = 0, 0, 0
 	clear(p.pulls)
 }
 
@@ -115,28 +115,31 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	p.mine = &exchange{id: e.exchanges, mine: e.snapshot(now), at: e.changes, active: now}
 	m := e.message(now, Syn, p.mine.id)
 	m.Credit = e.credit(now, p)
-	m.Digest = Digest{Full: true, Entries: p.mine.mine}
+	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
 	e.sendDigest(p.name, m, out, e.cfg.Codec.Size)
 }
 
 // onSyn answers with what the peer lacks, and this node's digest: ACK.
 func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
+	if m.Exchange <= p.answered {
+		return // repeated or late: a second snapshot under one id would be confused with the first
+	}
+	p.answered = m.Exchange
 	e.stats.Exchanges.Answered++
-	x := &exchange{id: m.Exchange, theirs: m.Digest.Entries, mine: e.snapshot(now), at: e.changes, active: now}
+	x := &exchange{id: m.Exchange, theirs: m.Digest.Entries, base: m.Digest.Base, mine: e.snapshot(now), at: e.changes, active: now}
 	p.its = x
 	ack := e.message(now, Ack, x.id)
 	ack.Credit = e.credit(now, p)
 	if same(x.theirs, x.mine) {
 		p.mark, p.lacking = e.changes, 0
 		ack.Same = true
-		if e.Clean() {
-			ack.Hashes = e.hashes()
-		}
+		ack.Hashes = e.hashes()
+		ack.Exceptions = e.exceptions()
 		out.send(p.name, e.cfg.Codec.Size(ack) > e.cfg.MaxDatagram, ack)
 		return
 	}
 	_, p.lacking = e.lacking(now, x.theirs, 0)
-	ack.Digest = Digest{Full: true, Entries: x.mine}
+	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
 	e.sendDigest(p.name, ack, out, func(ack *Message) int {
 		return e.fill(ack, x, e.lackedBy(x.theirs), m.Credit)
 	})
@@ -155,12 +158,12 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		if x.at == e.changes {
 			p.mark, p.lacking = e.changes, 0
 			e.relax()
-			e.compareHashes(now, p, m.Hashes, out)
+			e.compareHashes(now, p, m, out)
 		}
 		return
 	}
 	x.active = now
-	x.theirs = m.Digest.Entries
+	x.theirs, x.base = m.Digest.Entries, m.Digest.Base
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
@@ -168,7 +171,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	if lacked := e.lackedBy(x.theirs); len(lacked) > 0 && m.Credit > 0 {
 		fin := e.message(now, Fin, x.id)
 		fin.Credit = e.credit(now, p)
-		fin.Digest.Entries = changed(x.mine, e.snapshot(now))
+		fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 		if size := e.fill(fin, x, lacked, m.Credit); len(fin.Batches) > 0 {
 			out.send(p.name, size > e.cfg.MaxDatagram, fin)
 		}
@@ -179,8 +182,8 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 // onDelta takes the updates of a FIN or PUSH.
 func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 	x := p.exchange(m.Exchange)
-	if x == nil || x.theirs == nil {
-		e.applyAll(now, p, m, nil, out)
+	if x == nil || x.theirs == nil || x.base != m.Digest.Base {
+		e.applyAll(now, p, m, nil, out) // what it knew is not known here
 		return
 	}
 	x.active = now
@@ -197,7 +200,7 @@ func (e *Engine) onPull(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	x.active = now
 	push := e.message(now, Push, x.id)
-	push.Digest.Entries = changed(x.mine, e.snapshot(now))
+	push.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 	size := e.fill(push, x, e.askedFor(m.Digest.Entries), m.Credit)
 	if len(push.Batches) > 0 {
 		out.send(p.name, size > e.cfg.MaxDatagram, push)

@@ -48,10 +48,10 @@ type Message struct {
 	// vector: (replica, H_p). Empty when the sender is clean (R4).
 	Exceptions []clock.Entry
 	// Same says, in an ACK, that the sender's vector equals the SYN's; the digest
-	// is empty then.
+	// is empty then. In a repair it says that the sender's vector is still that.
 	Same bool
-	// Hashes are the state hashes of the sender's attached spaces: in an ACK that
-	// says Same, when the sender is clean.
+	// Hashes are the state hashes of the sender's attached spaces, in an ACK that
+	// says Same.
 	Hashes []SpaceHash
 	// Batches are the deltas, each replica's in version order.
 	Batches []Batch
@@ -74,6 +74,9 @@ type Digest struct {
 	Full  bool   // absence of a replica means that nothing of it is known; otherwise it means nothing
 	Part  uint16 // this is part Part (from 0) …
 	Parts uint16 // … of Parts of one snapshot; 0 and 1 both mean there is only one
+	// Base identifies the sender's snapshot: the one that this is, in a SYN or ACK, or
+	// the one that this changes, in a FIN or PUSH.
+	Base uint64
 	// Entries ascend by replica.
 	Entries []DigestEntry
 }
@@ -113,8 +116,9 @@ type Report struct {
 
 // SpaceHash is the state hash of one space.
 type SpaceHash struct {
-	Space string
-	Hash  Hash
+	Space   string
+	Hash    Hash
+	Relayed bool // the sender has no model for it and cannot repair it (R14)
 }
 
 // RepairPhase is a step of a repair, in the order in which they follow each

@@ -27,6 +27,7 @@ type peer struct {
 	heard time.Time // when that came
 	slow  bool      // its clock was more than MaxDrift behind this node's
 
+	answered uint64    // the last exchange of the peer that was answered: its ids grow
 	mine     *exchange // initiated here
 	its      *exchange // initiated there
 	assembly *assembly // of a digest that comes in parts
@@ -45,7 +46,8 @@ type exchange struct {
 	id     uint64
 	mine   []DigestEntry // the digest sent
 	theirs []DigestEntry // the digest received, patched by what came later; nil until then
-	at     uint64        // the engine's changes when mine was sent
+	at     uint64        // the engine's changes when mine was sent: identifies it
+	base   uint64        // the peer's Base of theirs
 	sent   int           // bytes of batches sent
 	done   bool          // counted; the peer may still pull
 	active time.Time     // of the last message

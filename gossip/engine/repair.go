@@ -27,63 +27,107 @@ func (e *Engine) repairHashes() int { return max(1, min(chunk, e.halfMessage())/
 // halfMessage is half of what a message has beside the largest update.
 func (e *Engine) halfMessage() int { return (e.cfg.MaxStream - e.cfg.MaxUpdate) / 2 }
 
-// repair is the union of two nodes' retained updates of one space, driven by
-// the node that saw the hashes differ (R12). It goes through the replicas that
-// differ in chunks; what is done stays done when it breaks off.
+// repair is the union of two nodes' retained updates, space by space, driven by
+// the node that saw the need (R12). It goes through the replicas that differ in
+// chunks; what is done stays done when it breaks off. Its id is that of the
+// exchange that showed the vectors to be equal.
 type repair struct {
 	id     uint64
-	space  string
-	todo   []Range // what is still to be compared
+	spaces []*space // the first is under way
+	parts  int      // messages of hashes that are not answered yet
+	todo   []Range  // of the first space, what is still to be compared
+	wanted int      // updates asked for and not here yet
 	active time.Time
+	cleans bool   // the end of it proves this node clean …
+	holes  uint64 // … if no further hole was applied meanwhile
 }
 
-// served is the repair of this node that a peer drives.
+// served is the repair that a peer drives with this node.
 type served struct {
 	id    uint64
-	space string
+	at    uint64 // this node's changes when the vectors were equal
 	until time.Time
 }
 
-// hashes returns the state hashes of the attached spaces.
+// hashes returns the state hashes of all spaces.
 func (e *Engine) hashes() []SpaceHash {
 	var all []SpaceHash
 	for _, s := range e.spaceOrder {
 		if s.model != nil {
-			all = append(all, SpaceHash{s.name, s.hash})
+			all = append(all, SpaceHash{Space: s.name, Hash: s.hash})
+		} else {
+			all = append(all, SpaceHash{Space: s.name, Relayed: true})
 		}
 	}
 	return all
 }
 
-// compareHashes checks the state hashes of a clean peer with an equal vector, and
-// starts to repair the first space that differs (R12).
-func (e *Engine) compareHashes(now time.Time, p *peer, theirs []SpaceHash, out *Output) {
-	if !e.Clean() {
+// compareHashes looks at an ACK that says that the vectors are equal, and
+// starts a repair if it takes one (R12):
+//   - both clean, a state hash differs: something broke; count it and unite;
+//   - this node dirty, the peer clean: what explains the holes may be lost, but
+//     the peer's state is right; unite, and be clean;
+//   - both dirty, a hash differs: unite, and stay dirty;
+//   - only the peer dirty: it drives.
+func (e *Engine) compareHashes(now time.Time, p *peer, m *Message, out *Output) {
+	peerClean := len(m.Exceptions) == 0
+	if e.cfg.Unsafe.Classic || e.Clean() && !peerClean {
 		return
 	}
-	for _, h := range theirs {
+	cleans := !e.Clean() && peerClean
+	var spaces []*space
+	attached := 0
+	for _, h := range m.Hashes {
 		s := e.spaces[h.Space]
-		if s == nil || s.model == nil || s.hash == h.Hash {
+		if s == nil || s.model == nil || h.Relayed {
+			cleans = false
 			continue
 		}
-		e.stats.Mismatches++
-		if p.repair == nil && !now.Before(p.repairFrom) {
-			e.startRepair(now, p, s, out)
+		attached++
+		if s.hash != h.Hash || !e.Clean() && peerClean {
+			spaces = append(spaces, s)
 		}
+	}
+	if cleans = cleans && attached == len(e.spaceOrder); !cleans && len(spaces) == 0 {
 		return
+	}
+	if e.Clean() {
+		e.stats.Mismatches++
+	}
+	if p.repair == nil && !now.Before(p.repairFrom) {
+		e.stats.Repairs++
+		p.repair = &repair{id: m.Exchange, spaces: spaces, cleans: cleans, holes: e.holes}
+		p.repairFrom = now.Add(repairEvery)
+		e.repairSpace(now, p, out)
 	}
 }
 
-func (e *Engine) startRepair(now time.Time, p *peer, s *space, out *Output) {
-	e.stats.Repairs++
-	e.exchanges++
-	p.repair = &repair{id: e.exchanges, space: s.name, active: now}
-	p.repairFrom = now.Add(repairEvery)
-	e.verify(s)
-	hashes := e.replicaHashes(s)
-	for part := range slices.Chunk(hashes, e.repairHashes()) {
-		e.sendRepair(now, p, p.repair.id, &RepairStep{Phase: RepairHashes, Space: s.name, Hashes: part}, out)
+// repairSpace begins with the next space of a repair, or ends it.
+func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
+	r := p.repair
+	r.active = now
+	if len(r.spaces) == 0 {
+		p.repair = nil
+		if r.cleans && r.holes == e.holes {
+			e.settle()
+		}
+		return
 	}
+	s := r.spaces[0]
+	e.verify(s)
+	for part := range slices.Chunk(e.replicaHashes(s), e.repairHashes()) {
+		r.parts++
+		e.sendRepair(now, p, r.id, true, &RepairStep{Phase: RepairHashes, Space: s.name, Hashes: part}, out)
+	}
+}
+
+// settle makes the node clean: its state was found to be that of a clean node
+// with an equal vector.
+func (e *Engine) settle() {
+	for _, r := range e.order {
+		r.horizon = min(r.horizon, r.version)
+	}
+	e.behind = 0
 }
 
 // verify drops retained updates of a space whose content is no longer what was
@@ -124,8 +168,11 @@ func (e *Engine) hashOf(r *replica, s *space, through clock.Version) Hash {
 	return h
 }
 
-func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, step *RepairStep, out *Output) {
+// sendRepair sends a step of the repair with this id. same says whether this
+// node's vector is still what it was when the vectors were equal.
+func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, same bool, step *RepairStep, out *Output) {
 	m := e.message(now, Repair, id)
+	m.Same = same
 	m.Repair = step
 	out.send(p.name, e.cfg.Codec.Size(m) > e.cfg.MaxDatagram, m)
 }
@@ -133,57 +180,92 @@ func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, step *RepairStep,
 // onRepair handles one step of a repair. Steps that are late, repeated or of a
 // repair that is over change nothing.
 func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
-	step := m.Repair
-	s := e.spaces[step.Space]
-	if s == nil || s.model == nil || !e.Clean() {
+	s := e.spaces[m.Repair.Space]
+	if s == nil || s.model == nil {
 		return
 	}
-	switch step.Phase {
-	case RepairHashes:
-		if p.served.id != m.Exchange {
-			if now.Before(p.served.until) {
-				return
-			}
-			e.verify(s)
+	if r := p.repair; r != nil && r.id == m.Exchange {
+		if len(r.spaces) > 0 && r.spaces[0] == s {
+			r.cleans = r.cleans && m.Same
+			r.active = now
+			e.drive(now, p, s, m.Repair, out)
 		}
-		p.served = served{m.Exchange, s.name, now.Add(repairEvery)}
-		e.answerHashes(now, p, m.Exchange, s, step.Hashes, out)
-		return
-	case RepairAsk:
-		if p.served.id == m.Exchange && p.served.space == s.name {
-			e.answerAsk(now, p, m.Exchange, s, step.Range, out)
-		}
-		return
-	case RepairUpdates:
-		if p.served.id == m.Exchange && p.served.space == s.name {
-			e.unite(s, step.Updates, out)
-			e.sendWanted(now, p, m.Exchange, s, step.Range, step.Dots, out)
-			return
-		}
-	}
-	r := p.repair
-	if r == nil || r.id != m.Exchange || r.space != s.name {
 		return
 	}
-	r.active = now
-	switch step.Phase {
-	case RepairDiffer:
-		for _, h := range step.Hashes {
-			r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
-		}
-		e.askNext(now, p, out)
-	case RepairDots:
-		e.onDots(now, p, s, step, out)
-	case RepairUpdates:
-		e.unite(s, step.Updates, out)
-		if len(r.todo) == 0 {
-			p.repair = nil
-		}
+	if e.admit(now, p, m, s) {
+		e.serve(now, p, s, m, out)
 	}
 }
 
-// answerHashes names the replicas whose hash differs here.
-func (e *Engine) answerHashes(now time.Time, p *peer, id uint64, s *space, theirs []ReplicaHash, out *Output) {
+// admit reports whether this node takes part in a repair that a peer drives.
+func (e *Engine) admit(now time.Time, p *peer, m *Message, s *space) bool {
+	if p.served.id == m.Exchange {
+		p.served.until = now.Add(repairEvery)
+		return true
+	}
+	x := p.its
+	if m.Repair.Phase != RepairHashes || x == nil || x.id != m.Exchange || now.Before(p.served.until) {
+		return false
+	}
+	p.served = served{id: x.id, at: x.at, until: now.Add(repairEvery)}
+	return true
+}
+
+// serve answers a step of the driving peer.
+func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output) {
+	step := m.Repair
+	same := p.served.at == e.changes
+	switch step.Phase {
+	case RepairHashes:
+		e.verify(s)
+		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Hashes: e.differing(s, step.Hashes)}
+		e.sendRepair(now, p, m.Exchange, same, answer, out)
+	case RepairAsk:
+		if answer := e.listDots(s, step.Range); answer != nil {
+			e.sendRepair(now, p, m.Exchange, same, answer, out)
+		}
+	case RepairUpdates:
+		e.unite(s, step.Updates, out)
+		e.sendUpdates(now, p, m.Exchange, same, s, step.Range, nil, e.wanted(s, step), out)
+	}
+}
+
+// drive takes an answer of the serving peer and does the next step.
+func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *Output) {
+	r := p.repair
+	switch step.Phase {
+	case RepairDiffer:
+		r.parts--
+		for _, h := range step.Hashes {
+			r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
+		}
+		if len(step.Hashes) == 0 || len(r.todo) > len(step.Hashes) {
+			break // nothing new to ask, or a range is under way
+		}
+		e.ask(now, p, s, out)
+		return
+	case RepairDots:
+		if !e.onDots(now, p, s, step, out) {
+			return
+		}
+	case RepairUpdates:
+		e.unite(s, step.Updates, out)
+		r.wanted = max(0, r.wanted-len(step.Updates))
+	}
+	if len(r.todo) == 0 && r.parts <= 0 && r.wanted == 0 {
+		r.spaces = r.spaces[1:]
+		e.repairSpace(now, p, out)
+	}
+}
+
+// ask asks for the dots of the next range.
+func (e *Engine) ask(now time.Time, p *peer, s *space, out *Output) {
+	step := &RepairStep{Phase: RepairAsk, Space: s.name, Range: p.repair.todo[0]}
+	e.sendRepair(now, p, p.repair.id, true, step, out)
+}
+
+// differing returns the replicas whose hash differs here.
+func (e *Engine) differing(s *space, theirs []ReplicaHash) []ReplicaHash {
 	var differ []ReplicaHash
 	for _, h := range theirs {
 		r := e.lookup(h.Replica)
@@ -194,25 +276,15 @@ func (e *Engine) answerHashes(now time.Time, p *peer, id uint64, s *space, their
 			differ = append(differ, ReplicaHash{r.id, h.Through, r.floor, own})
 		}
 	}
-	e.sendRepair(now, p, id, &RepairStep{Phase: RepairDiffer, Space: s.name, Hashes: differ}, out)
+	return differ
 }
 
-// askNext asks for the dots of the next range, or ends the repair.
-func (e *Engine) askNext(now time.Time, p *peer, out *Output) {
-	if r := p.repair; len(r.todo) > 0 {
-		e.sendRepair(now, p, r.id, &RepairStep{Phase: RepairAsk, Space: r.space, Range: r.todo[0]}, out)
-	} else {
-		p.repair = nil
-	}
-}
-
-// answerAsk lists the retained dots of a range, or of its beginning.
-func (e *Engine) answerAsk(now time.Time, p *peer, id uint64, s *space, g Range, out *Output) {
+// listDots lists the retained dots of a range, or of its beginning.
+func (e *Engine) listDots(s *space, g Range) *RepairStep {
 	r := e.lookup(g.Replica)
 	if r == nil || r.version < g.Through || g.From >= g.Through {
-		return
+		return nil
 	}
-	p.served.until = now.Add(repairEvery)
 	var dots []RepairDot
 	for en := range r.log.after(g.From) {
 		if en.update.Version > g.Through {
@@ -227,29 +299,42 @@ func (e *Engine) answerAsk(now time.Time, p *peer, id uint64, s *space, g Range,
 		}
 		dots = append(dots, RepairDot{en.update.Version, en.content})
 	}
-	e.sendRepair(now, p, id, &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}, out)
+	return &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
 }
 
 // onDots compares a run of the peer's dots with this node's, sends what the
-// peer lacks and asks for what is lacking here. Of a fork, the larger content
-// goes to the other side.
-func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out *Output) {
+// peer lacks, asks for what is lacking here, and goes on with the next run. Of a
+// fork, the larger content goes to the other side. It reports whether the step
+// was the one expected.
+func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out *Output) bool {
 	rep, g := p.repair, step.Range
-	if len(rep.todo) == 0 || rep.todo[0].Replica != g.Replica || rep.todo[0].From != g.From || g.Through <= g.From {
-		return // repeated
-	}
 	r := e.lookup(g.Replica)
-	if r == nil || r.version < g.Through {
-		return
+	if len(rep.todo) == 0 || r == nil || r.version < g.Through || g.Through <= g.From ||
+		rep.todo[0].Replica != g.Replica || rep.todo[0].From != g.From {
+		return false
 	}
+	send, want := e.difference(r, s, step)
+	rep.wanted += len(want)
+	e.sendUpdates(now, p, rep.id, true, s, g, want, send, out)
+	if rep.todo[0].From = g.Through; rep.todo[0].From >= rep.todo[0].Through {
+		rep.todo = rep.todo[1:]
+	}
+	if len(rep.todo) > 0 {
+		e.ask(now, p, s, out)
+	}
+	return true
+}
+
+// difference returns what the peer lacks of a run of r, and what it has that is
+// lacking here.
+func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*model.Update, want []RepairDot) {
 	theirs := make(map[clock.Version]uint64, len(step.Dots))
 	for _, d := range step.Dots {
 		theirs[d.Version] = d.Content
 	}
-	var send []*model.Update
-	for en := range r.log.after(g.From) {
+	for en := range r.log.after(step.Range.From) {
 		u := en.update
-		if u.Version > g.Through {
+		if u.Version > step.Range.Through {
 			break
 		}
 		if u.Space != s.name {
@@ -263,38 +348,31 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 			delete(theirs, u.Version)
 		}
 	}
-	var want []RepairDot
 	for _, d := range step.Dots {
 		if _, ok := theirs[d.Version]; ok {
 			want = append(want, d)
 		}
 	}
-	e.sendUpdates(now, p, rep.id, s, g, want, send, out)
-	if rep.todo[0].From = g.Through; rep.todo[0].From >= rep.todo[0].Through {
-		rep.todo = rep.todo[1:]
-	}
-	if len(rep.todo) > 0 || len(want) == 0 {
-		e.askNext(now, p, out)
-	}
+	return send, want
 }
 
-// sendWanted sends the updates of a range that a peer asked for.
-func (e *Engine) sendWanted(now time.Time, p *peer, id uint64, s *space, g Range, wanted []RepairDot, out *Output) {
-	r := e.lookup(g.Replica)
-	if r == nil || len(wanted) == 0 {
-		return
+// wanted returns the updates that a step asks for.
+func (e *Engine) wanted(s *space, step *RepairStep) []*model.Update {
+	r := e.lookup(step.Range.Replica)
+	if r == nil {
+		return nil
 	}
 	var send []*model.Update
-	for _, d := range wanted {
+	for _, d := range step.Dots {
 		if en, ok := r.log.get(d.Version); ok && en.update.Space == s.name {
 			send = append(send, en.update)
 		}
 	}
-	e.sendUpdates(now, p, id, s, g, nil, send, out)
+	return send
 }
 
 // sendUpdates sends updates and wishes in as many messages as the limits need.
-func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, s *space, g Range, want []RepairDot, updates []*model.Update, out *Output) {
+func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, same bool, s *space, g Range, want []RepairDot, updates []*model.Update, out *Output) {
 	for len(want) > 0 || len(updates) > 0 {
 		step := &RepairStep{Phase: RepairUpdates, Space: s.name, Range: g, Dots: want}
 		want = nil
@@ -305,7 +383,7 @@ func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, s *space, g Rang
 			}
 			step.Updates = append(step.Updates, updates[0])
 		}
-		e.sendRepair(now, p, id, step, out)
+		e.sendRepair(now, p, id, same, step, out)
 	}
 }
 
