@@ -1,11 +1,17 @@
 package gossip
 
 import (
+	"cmp"
+	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
@@ -13,7 +19,7 @@ import (
 // Start does not change the caller's copy. All nodes of a cluster must agree on
 // Cluster, Key and MaxUpdate.
 type Config struct {
-	Name    string // required: this node's stable name, unique in the cluster, at most 128 bytes
+	Name    string // required: this node's stable name, unique in the cluster, at most 128 bytes of UTF-8
 	Cluster string // cluster id: nodes of different ids never exchange anything; default "scuttlebutt"
 
 	// Bind is the host:port for gossip, UDP and TCP; default "127.0.0.1:7946". Port
@@ -27,14 +33,14 @@ type Config struct {
 	// Key encrypts whatever leaves the process: 16, 24 or 32 bytes (AES). Empty: plain.
 	Key []byte
 	// Transport replaces sockets and membership (Bind, Advertise, Join and Key must be
-	// empty then). The node owns it and closes it.
+	// empty then). The node owns it from a successful Start on, and closes it.
 	Transport transport.Transport
 
 	Interval    time.Duration // T, time between gossip rounds; default 1 s
-	MinInterval time.Duration // between rounds while something is missing; default 20 ms
+	MinInterval time.Duration // between rounds while something is missing; default 20 ms, at most Interval
 	MaxInterval time.Duration // between rounds while nothing changes; default 4 × Interval
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
-	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB
+	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB, at most 15 MiB
 	MaxDatagram int           // bytes of one datagram before encryption; default 1,400
 
 	// RemoveAfter is how long a failed node counts as a member; default 10 min.
@@ -43,4 +49,96 @@ type Config struct {
 	Logger  *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: no metrics; see the package documentation for names
 	Seed    int64                 // of peer choice and phases; 0: random
+}
+
+// Validate reports the first field that cannot be used, defaults applied. The
+// error names it: "gossip: Config.Name: …".
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	bad := func(field, format string, args ...any) error {
+		return fmt.Errorf("gossip: Config.%s: %s", field, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case c.Name == "":
+		return bad("Name", "is required")
+	case len(c.Name) > engine.MaxName:
+		return bad("Name", "%d bytes, at most %d", len(c.Name), engine.MaxName)
+	case !utf8.ValidString(c.Name):
+		return bad("Name", "%q is not UTF-8", c.Name)
+	case len(c.Cluster) > engine.MaxName:
+		return bad("Cluster", "%d bytes, at most %d", len(c.Cluster), engine.MaxName)
+	case len(c.Key) != 0 && len(c.Key) != 16 && len(c.Key) != 24 && len(c.Key) != 32:
+		return bad("Key", "%d bytes, must be 16, 24 or 32", len(c.Key))
+	case c.Interval < 0:
+		return bad("Interval", "%v is negative", c.Interval)
+	case c.MinInterval < 0 || c.MinInterval > c.Interval:
+		return bad("MinInterval", "%v, from 0 to Interval %v", c.MinInterval, c.Interval)
+	case c.MaxInterval < c.Interval:
+		return bad("MaxInterval", "%v is below Interval %v", c.MaxInterval, c.Interval)
+	case c.Budget < 0:
+		return bad("Budget", "%d bytes", c.Budget)
+	case c.MaxUpdate < 0 || c.MaxUpdate > maxMaxUpdate:
+		return bad("MaxUpdate", "%d bytes, at most %d", c.MaxUpdate, maxMaxUpdate)
+	case c.MaxDatagram < engine.MinMessage || c.MaxDatagram > maxMaxDatagram:
+		return bad("MaxDatagram", "%d bytes, from %d to %d", c.MaxDatagram, engine.MinMessage, maxMaxDatagram)
+	case c.RemoveAfter < 0:
+		return bad("RemoveAfter", "%v is negative", c.RemoveAfter)
+	}
+	if c.Transport != nil {
+		return c.validateNoSockets(bad)
+	}
+	return c.validateSockets(bad)
+}
+
+const (
+	maxMaxUpdate   = 15 << 20 // what fits into one message of a stream
+	maxMaxDatagram = 60_000   // what fits into one UDP packet, encrypted
+)
+
+func (c Config) validateNoSockets(bad func(field, format string, args ...any) error) error {
+	const why = "must be empty when Transport is set"
+	switch {
+	case c.Bind != "":
+		return bad("Bind", why)
+	case c.Advertise != "":
+		return bad("Advertise", why)
+	case len(c.Join) > 0:
+		return bad("Join", why)
+	case len(c.Key) > 0:
+		return bad("Key", why)
+	}
+	return nil
+}
+
+func (c Config) validateSockets(bad func(field, format string, args ...any) error) error {
+	if _, _, err := net.SplitHostPort(c.Bind); err != nil {
+		return bad("Bind", "%v", err)
+	}
+	if c.Advertise != "" {
+		if _, _, err := net.SplitHostPort(c.Advertise); err != nil {
+			return bad("Advertise", "%v", err)
+		}
+	}
+	if slices.Contains(c.Join, "") {
+		return bad("Join", "has an empty address")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	c.Cluster = cmp.Or(c.Cluster, "scuttlebutt")
+	if c.Transport == nil {
+		c.Bind = cmp.Or(c.Bind, "127.0.0.1:7946")
+	}
+	c.Interval = cmp.Or(c.Interval, time.Second)
+	c.MinInterval = cmp.Or(c.MinInterval, min(20*time.Millisecond, c.Interval))
+	c.MaxInterval = cmp.Or(c.MaxInterval, 4*c.Interval)
+	c.Budget = cmp.Or(c.Budget, 1<<20)
+	c.MaxUpdate = cmp.Or(c.MaxUpdate, 1<<20)
+	c.MaxDatagram = cmp.Or(c.MaxDatagram, 1400)
+	c.RemoveAfter = cmp.Or(c.RemoveAfter, 10*time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
 }

@@ -3,40 +3,77 @@ package gossip
 import (
 	"context"
 	"errors"
-	"iter"
+	"fmt"
+	"log/slog"
+	"math/rand"
+	"sync"
+	"time"
+	"unicode/utf8"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // Errors that callers tell apart.
 var (
-	ErrClosed    = errors.New("gossip: node is closed")
+	// ErrClosed is returned by everything on a node that was closed or is leaving,
+	// or wrapped by what is returned when it had to close by itself.
+	ErrClosed = errors.New("gossip: node is closed")
+	// ErrNameTaken is returned by Start when another live node has the name, and
+	// wrapped by Node.Err when that shows only later.
 	ErrNameTaken = errors.New("gossip: another live node has this name")
-	ErrTooLarge  = engine.ErrTooLarge
-	ErrAttached  = engine.ErrAttached
+	// ErrTooLarge is returned by writes of more than Config.MaxUpdate bytes.
+	ErrTooLarge = engine.ErrTooLarge
+	// ErrAttached is returned by Attach for a space that has a model already.
+	ErrAttached = engine.ErrAttached
+	// ErrClock is returned by writes while this node's clock is far ahead of most
+	// others'.
+	ErrClock = engine.ErrClock
 )
 
 // Node is a running member of a cluster. All methods are safe for concurrent use.
-type Node struct{}
+type Node struct {
+	cfg       Config
+	log       *slog.Logger
+	transport transport.Transport
+	codec     *wire.Codec
+	counters  counters
+	metrics   *collector // nil without Config.Metrics
+
+	// order is held from a call that changes the engine until its output is dealt
+	// with: messages leave in the order in which they were made, while readers wait
+	// for mu only. It is taken before mu.
+	order sync.Mutex
+
+	mu      sync.RWMutex // guards the engine, the models, and what follows
+	engine  *engine.Engine
+	spaces  map[string]struct{} // attached
+	armed   time.Time           // when the timer loop will wake up; zero: it is up
+	written engine.Stats        // after the last local write
+	leaving bool                // no more writes
+	closed  error               // no more calls of the engine, and why
+
+	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
+	done  chan struct{} // closed when the node is
+	loops sync.WaitGroup
+
+	stopped chan struct{} // closed when the transport is, too
+
+	patience context.Context // done once Close was called: a Leave under way must not wait
+	hurry    context.CancelFunc
+}
 
 // Member is a node of the cluster.
 type Member = transport.Member
-
-// MemberEvent says that a member came, went or changed state.
-type MemberEvent struct {
-	Member
-	Before transport.State // meaningless when Joined
-	Joined bool            // not known before
-}
 
 // Status is a node's view of itself and of the data.
 type Status struct {
 	Self    clock.Replica
 	Addr    string
-	Clean   bool
+	Clean   bool // the models' state is exact for everything in Vector (R4)
 	Vector  clock.Vector
 	Pending uint64 // versions that peers know and this node does not, as last seen
 	Peers   int    // alive or suspect members besides this one
@@ -46,28 +83,168 @@ type Status struct {
 
 // Start starts a node and returns when it can be used: it listens, and one
 // attempt to join was made. ctx bounds that only. A node whose seeds do not
-// answer serves alone and keeps trying.
-func Start(ctx context.Context, cfg Config) (*Node, error) { panic("TODO") }
+// answer serves alone and keeps trying. Errors: a field that Validate names,
+// ErrNameTaken, or what the network or the metrics registry said.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	n, err := newNode(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if n.transport == nil {
+		if n.transport, err = listen(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
+	if err := n.register(); err != nil {
+		if cfg.Transport == nil {
+			_ = n.transport.Close(canceled()) // the registry's error matters more
+		}
+		return nil, err
+	}
+	n.loops.Go(n.receive)
+	n.loops.Go(n.rounds)
+	n.loops.Go(n.membership)
+	return n, nil
+}
 
-// Attach makes h the model of a space and applies what is known of that space.
-func (n *Node) Attach(space string, h model.Handle) error { panic("TODO") }
+// newNode returns a node at rest, whose transport is nil unless cfg has one.
+func newNode(cfg Config) (*Node, error) {
+	now := time.Now()
+	seed := cfg.Seed
+	if seed == 0 {
+		seed = rand.Int63()
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
+		transport: cfg.Transport, codec: wire.New(cfg.Cluster),
+		spaces: map[string]struct{}{},
+		wake:   make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	n.patience, n.hurry = context.WithCancel(context.Background())
+	var err error
+	n.engine, err = engine.New(now, engine.Config{
+		Self:    clock.Replica{Node: cfg.Name, Epoch: uint64(max(now.UnixMilli(), 1))},
+		Cluster: cfg.Cluster, Codec: n.codec, Rand: rand.New(rand.NewSource(seed)),
+		Interval: cfg.Interval, MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
+		Budget: cfg.Budget, MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("gossip: start: %w", err)
+	}
+	return n, nil
+}
 
-// Members returns all known nodes by name, this one included.
-func (n *Node) Members() []Member { panic("TODO") }
+// Attach makes h the model of a space, a name of 1 to 128 bytes of UTF-8, and
+// applies what is known of that space before it returns. Nodes attach a space
+// whenever they like; those that do not still pass its updates on. All nodes must
+// attach the same type of model. Errors: ErrAttached, ErrClosed, or that the
+// handle is attached already.
+func (n *Node) Attach(space string, h model.Handle) error {
+	switch {
+	case space == "" || len(space) > engine.MaxName:
+		return fmt.Errorf("gossip: space name of %d bytes, from 1 to %d", len(space), engine.MaxName)
+	case !utf8.ValidString(space):
+		return fmt.Errorf("gossip: space name %q is not UTF-8", space)
+	}
+	return n.do(func(time.Time) (engine.Output, error) {
+		if _, ok := n.spaces[space]; ok { // before h is bound for good
+			return engine.Output{}, fmt.Errorf("%w: %q", ErrAttached, space)
+		}
+		if err := h.Bind(&host{node: n, space: space}); err != nil {
+			return engine.Output{}, err
+		}
+		if err := n.engine.Attach(space, h); err != nil {
+			return engine.Output{}, err
+		}
+		n.spaces[space] = struct{}{}
+		return engine.Output{}, nil
+	})
+}
 
-// MemberEvents yields the current members as joined, then every change, until
-// ctx is done or the node is closed. A slow reader misses intermediate states,
-// never the latest.
-func (n *Node) MemberEvents(ctx context.Context) iter.Seq[MemberEvent] { panic("TODO") }
+// Status returns what the node knows now; what it knew last, once it is closed.
+func (n *Node) Status() Status {
+	s := Status{}
+	for _, m := range n.Members() {
+		switch {
+		case m.Self:
+			s.Addr = m.Addr
+		case m.State == transport.Alive || m.State == transport.Suspect:
+			s.Peers++
+		}
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	s.Self = n.engine.Self()
+	s.Clean = n.engine.Clean()
+	s.Vector = n.engine.Vector()
+	s.Pending = n.engine.Pending()
+	s.Spaces = n.engine.Spaces()
+	s.Stats = n.engine.Stats()
+	return s
+}
 
-// Status returns what the node knows now.
-func (n *Node) Status() Status { panic("TODO") }
+// Done returns a channel that is closed when the node is: by Close, by Leave, or
+// by itself when it cannot go on, which Err tells apart.
+func (n *Node) Done() <-chan struct{} { return n.done }
 
-// Leave hands this node's newest updates to a peer, tells the others that it
-// leaves, and closes it. It returns early when ctx is done; the node is closed
-// in any case.
-func (n *Node) Leave(ctx context.Context) error { panic("TODO") }
+// Err returns nil while the node is open, and then why it is not: ErrClosed, or
+// an error that wraps it and ErrNameTaken when it turned out that an older live
+// node has this name, or the transport's error.
+func (n *Node) Err() error {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.closed
+}
 
-// Close stops the node at once: the others will find it failed. It waits for
-// every goroutine. Calls on a closed node return ErrClosed.
-func (n *Node) Close() error { panic("TODO") }
+// do calls the engine by f, under the lock, and deals with the output after it.
+func (n *Node) do(f func(now time.Time) (engine.Output, error)) error {
+	n.order.Lock()
+	defer n.order.Unlock()
+	out, err := n.locked(f)
+	n.handle(out)
+	return err
+}
+
+func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Output, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed != nil {
+		return engine.Output{}, n.closed
+	}
+	out, err := f(time.Now())
+	if next := n.engine.Next(); next.Before(n.armed) {
+		n.armed = next
+		select {
+		case n.wake <- struct{}{}:
+		default: // the loop has not seen the last one yet
+		}
+	}
+	return out, err
+}
+
+// handle does the work that the engine left. order is held, mu is not.
+func (n *Node) handle(out engine.Output) {
+	for _, e := range out.Send {
+		n.send(e)
+	}
+	if n.metrics == nil {
+		return
+	}
+	now := time.Now()
+	for _, c := range out.Changed {
+		if c.New != nil && c.New.Replica.Node != n.cfg.Name {
+			n.metrics.staleness.Observe(max(now.Sub(c.New.Time.Time()), 0).Seconds())
+		}
+	}
+}
+
+// canceled returns a context that is done.
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

@@ -188,7 +188,7 @@ func (m *Map[V]) collect(prefix string) []*Update {
 	if prefix == "" {
 		found = make([]*Update, 0, m.live)
 	}
-	for key, u := range m.index {
+	for key, u := range m.index { // order: whoever reads the result sorts it
 		if !u.IsTombstone() && strings.HasPrefix(key, prefix) {
 			found = append(found, u)
 		}

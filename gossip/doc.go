@@ -1,0 +1,118 @@
+// Package gossip keeps application state in sync among the nodes of a cluster:
+// every node holds all of it, reads and writes it locally, and tells others. There
+// is no leader and no quorum; nodes that are cut off go on and agree when they
+// meet again.
+//
+//	node, err := gossip.Start(ctx, gossip.Config{
+//		Name: "amy",                          // stable, unique in the cluster
+//		Bind: "10.0.0.1:7946",                // UDP and TCP
+//		Join: []string{"gossip.example:7946"}, // any nodes that may be there already
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer node.Close()
+//
+//	var colours model.Map[string] // from package model
+//	if err := node.Attach("colours", &colours); err != nil {
+//		return err
+//	}
+//	if err := colours.Set(ctx, "sky", "blue"); err != nil { // here at once, there soon
+//		return err
+//	}
+//	colour, ok := colours.Get("sky") // never waits for the network
+//
+// A node carries any number of spaces; each is a name and a model, and all nodes
+// must attach the same type of model under one name. A node that does not attach a
+// space passes its updates on. What a model is, and how to write one, is said in
+// package model.
+//
+// # What is promised
+//
+// A write shows at once on the node where it was made, and on every other node
+// after a few messages: a node with something new begins an exchange within
+// Config.MinInterval. Nodes that know the same show the same, whatever was lost,
+// delayed or repeated on the way; Status.Clean says whether what a node shows is
+// the exact value of what it knows. Nothing is on disk: a write that no other node
+// has yet is lost when its node dies, and all is lost when all nodes are gone.
+// [Node.Leave] hands over what is new before it goes; [Node.Close] does not.
+//
+// A node that restarts is a new replica of the same name, which fetches what it
+// missed. Two live nodes with one name cannot be: the later one fails with
+// [ErrNameTaken], in Start or, if they could not see each other then, by itself
+// later on; watch [Node.Done].
+//
+// # Concurrency
+//
+// All methods of Node, and of the handles of package model, are safe for
+// concurrent use. Reads take a read lock for as long as they look something up;
+// they wait for no message, but for at most the application of one, of about
+// 128 KiB. Writes are applied one at a time. No callback runs under the lock: the
+// body of an iteration may call whatever it likes and take its time.
+//
+// The context of a call bounds waiting. Writes do not wait at present; a context
+// that is done already refuses them.
+//
+// # Errors
+//
+//   - [ErrClosed]: the node was closed, or is leaving. Reads still work.
+//   - [ErrNameTaken]: another live node has the name.
+//   - [ErrTooLarge]: one update is larger than Config.MaxUpdate. Nothing was written.
+//   - [ErrAttached]: the space has a model already.
+//   - [ErrClock]: this node's clock is far ahead of most others'; its writes would
+//     win over everybody's for that long. Nothing was written.
+//
+// What arrives from the network and makes no sense, comes from another cluster,
+// or from a node with another MaxUpdate, is dropped, counted, and logged once for
+// each reason. It changes nothing. What cannot be sent is counted: later rounds
+// bring it.
+//
+// # Limits
+//
+// Names of nodes, clusters and spaces have at most 128 bytes. An update, key and
+// value and about 100 bytes, has at most Config.MaxUpdate, which all nodes must
+// set alike. A node keeps track of 10,000 peers, 100,000 replicas (one for each
+// start of each node that wrote) and 1,000 spaces. All data is in memory, once. All
+// queues of the transport are bounded; see package swim. Tombstones, what is left
+// of deleted keys, are kept for as long as the node lives.
+//
+// # Metrics
+//
+// With Config.Metrics a node registers what follows, under a label node with its
+// name, so that many nodes may share a registry, and takes it back when it closes.
+// Values are read when they are scraped. Names that end in _total only grow.
+//
+//	name                                labels              unit       meaning
+//	scuttlebutt_exchanges_total         result              exchanges  begun here: equal (same vectors), complete (this node
+//	                                                                   has all that the peer had), partial, timeout
+//	scuttlebutt_exchanges_answered_total                    exchanges  begun by others
+//	scuttlebutt_updates_total           direction           updates    sent, received (new here), redundant (received, known
+//	                                                                   already), written (here)
+//	scuttlebutt_bytes_total             direction, channel  bytes      sent and received, by datagram and stream, as encoded
+//	scuttlebutt_messages_total          direction, kind     messages   syn, ack, fin, pull, push, repair
+//	scuttlebutt_dropped_total           reason              messages   received: version, cluster, malformed, refused (by the
+//	                                                                   protocol); to be sent: no_peer, queue_full, too_large,
+//	                                                                   closed, send (anything else)
+//	scuttlebutt_transport_total         counter             any        the transport's own counters; see package swim
+//	scuttlebutt_open_holes_total                            batches    applied while something that supersedes is missing
+//	scuttlebutt_batches_refused_total                       batches    not applied; later rounds bring them
+//	scuttlebutt_gaps_total                                  batches    began after what is known; asked for again
+//	scuttlebutt_pulls_total                                 messages   requests for more
+//	scuttlebutt_held_total                                  batches    cut short because their writer's clock runs ahead
+//	scuttlebutt_forks_total                                 updates    seen with two contents: two writers used one identity
+//	scuttlebutt_epochs_total                                epochs     taken after the start, having met an own later life
+//	scuttlebutt_mismatches_total                            events     same vectors, different state: a defect; repaired
+//	scuttlebutt_repairs_total                               repairs    begun
+//	scuttlebutt_repaired_updates_total                      updates    that repairs brought or dropped
+//	scuttlebutt_staleness_seconds                           seconds    histogram: age of remote updates when applied
+//	scuttlebutt_clean                                       0 or 1     1: state is exact for all that is known
+//	scuttlebutt_pending                                     updates    that peers have and this node has not, as last seen
+//	scuttlebutt_replicas                                    replicas   of which something is known
+//	scuttlebutt_members                 state               nodes      alive, suspect, failed, left; this one included
+//	scuttlebutt_retained_updates        space               updates    held, tombstones included
+//	scuttlebutt_tombstones              space               updates    held that only remove something
+//	scuttlebutt_stored_bytes            space               bytes      of keys and values held
+//
+// Spaces that this node does not attach are counted together under the empty
+// name.
+package gossip

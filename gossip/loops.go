@@ -1,0 +1,116 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+)
+
+// receive gives arriving messages to the engine until the transport is closed.
+func (n *Node) receive() {
+	for p := range n.transport.Receive() {
+		m, err := n.codec.Decode(p.Bytes) // outside of all locks
+		if err != nil {
+			n.drop(err)
+			continue
+		}
+		n.counters.received(p.Channel, m.Kind, len(p.Bytes))
+		err = n.do(func(now time.Time) (engine.Output, error) { return n.engine.Step(now, m) })
+		if err != nil && !errors.Is(err, ErrClosed) {
+			n.drop(err)
+		}
+	}
+	// Nobody else closes the transport but stop itself: it gave up.
+	if first, _ := n.stop(canceled(), n.failure()); first {
+		n.log.Error("node stopped", "error", n.Err())
+	}
+}
+
+// send encodes a message and gives it to the transport. What cannot be sent is
+// counted: later rounds bring it.
+func (n *Node) send(e engine.Envelope) {
+	ch := transport.Datagram
+	if e.Stream {
+		ch = transport.Stream
+	}
+	b := n.codec.Encode(e.Message)
+	size := len(b) // b is the transport's once it is sent
+	if err := n.transport.Send(e.To, ch, b); err != nil {
+		n.drop(err)
+		return
+	}
+	n.counters.sent(ch, e.Message.Kind, size)
+}
+
+// drop counts a message that was refused, here or by the transport, and logs the
+// first one of each reason: what may be a misconfigured node would flood the log.
+func (n *Node) drop(err error) {
+	r := reasonOf(err)
+	level := slog.LevelDebug
+	if n.counters.dropped[r].Add(1) == 1 && r.inbound() {
+		level = slog.LevelWarn
+	}
+	n.log.Log(context.Background(), level, "message dropped", "reason", r, "error", err)
+}
+
+// rounds calls the engine's Tick when it is due.
+func (n *Node) rounds() {
+	timer := time.NewTimer(n.arm())
+	defer timer.Stop()
+	for {
+		select {
+		case <-n.done:
+			return
+		case <-n.wake:
+		case <-timer.C:
+			// The only error is ErrClosed.
+			_ = n.do(func(now time.Time) (engine.Output, error) { return n.engine.Tick(now), nil })
+		}
+		timer.Reset(n.arm())
+	}
+}
+
+// arm returns how long the timer loop may sleep. From here on, an engine that
+// wants to be called earlier wakes it.
+func (n *Node) arm() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.armed = n.engine.Next()
+	return time.Until(n.armed)
+}
+
+// membership tells the engine who is there.
+func (n *Node) membership() {
+	r := roster{removeAfter: n.cfg.RemoveAfter, peers: map[string]*rosterPeer{}}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		members, changed := n.transport.Members()
+		now := time.Now()
+		moved := r.update(now, members)
+		// The only error is ErrClosed.
+		_ = n.do(func(now time.Time) (engine.Output, error) {
+			for _, c := range moved {
+				n.engine.SetPeer(now, c.name, c.state)
+			}
+			return engine.Output{}, nil
+		})
+		for _, c := range moved {
+			n.log.Info("peer", "peer", c.name, "state", peerStates[c.state])
+		}
+		timer.Stop()
+		if next, ok := r.next(); ok {
+			timer.Reset(next.Sub(now))
+		}
+		select {
+		case <-n.done:
+			return
+		case <-changed:
+		case <-timer.C:
+		}
+	}
+}

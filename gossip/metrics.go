@@ -1,0 +1,206 @@
+package gossip
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+)
+
+// transportCounters is what a transport may have: counters by name.
+type transportCounters interface {
+	Counters() map[string]uint64
+}
+
+// staleness has buckets from a round trip in a rack to a partition's length.
+var stalenessBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// collector reads a node's counts when metrics are scraped; but for staleness
+// nothing is kept for it.
+type collector struct {
+	node       *Node
+	registerer prometheus.Registerer // with the label node
+	staleness  prometheus.Histogram
+}
+
+var _ prometheus.Collector = (*collector)(nil)
+
+// register makes the node's metrics known to Config.Metrics, if there is one.
+func (n *Node) register() error {
+	if n.cfg.Metrics == nil {
+		return nil
+	}
+	c := &collector{
+		node:       n,
+		registerer: prometheus.WrapRegistererWith(prometheus.Labels{"node": n.cfg.Name}, n.cfg.Metrics),
+		staleness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "scuttlebutt_staleness_seconds",
+			Help:    "Age of remote updates when they were applied.",
+			Buckets: stalenessBuckets,
+		}),
+	}
+	if err := c.registerer.Register(c); err != nil {
+		return fmt.Errorf("gossip: Config.Metrics: %w", err)
+	}
+	n.metrics = c
+	return nil
+}
+
+func (n *Node) unregister() {
+	if n.metrics != nil {
+		n.metrics.registerer.Unregister(n.metrics)
+	}
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("scuttlebutt_"+name, help, labels, nil)
+}
+
+var (
+	descExchanges  = desc("exchanges_total", "Exchanges that this node began, by how they ended.", "result")
+	descAnswered   = desc("exchanges_answered_total", "Exchanges that others began with this node.")
+	descUpdates    = desc("updates_total", "Updates sent, received and new, received and known already, written here.", "direction")
+	descBytes      = desc("bytes_total", "Bytes of messages, before the transport's own overhead.", "direction", "channel")
+	descMessages   = desc("messages_total", "Messages by kind.", "direction", "kind")
+	descDropped    = desc("dropped_total", "Messages that were refused, or could not be sent, by reason.", "reason")
+	descTransport  = desc("transport_total", "The transport's own counters.", "counter")
+	descOpenHoles  = desc("open_holes_total", "Batches applied with an open hole.")
+	descRefused    = desc("batches_refused_total", "Batches that were not applied.")
+	descGaps       = desc("gaps_total", "Batches that began after what is known.")
+	descPulls      = desc("pulls_total", "Requests for more.")
+	descHeld       = desc("held_total", "Batches cut short because a clock ran ahead.")
+	descForks      = desc("forks_total", "Updates seen with two contents.")
+	descEpochs     = desc("epochs_total", "New epochs that this node took after its start.")
+	descMismatches = desc("mismatches_total", "Equal vectors with different state.")
+	descRepairs    = desc("repairs_total", "Repairs begun.")
+	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought or dropped.")
+
+	descClean      = desc("clean", "1 while the state is exact for all that is known, 0 while an update is on its way.")
+	descPending    = desc("pending", "Updates that peers know and this node does not, as last seen.")
+	descReplicas   = desc("replicas", "Replicas of which something is known.")
+	descMembers    = desc("members", "Known nodes, this one included, by state.", "state")
+	descRetained   = desc("retained_updates", "Updates held in a space, tombstones included.", "space")
+	descTombstones = desc("tombstones", "Tombstones held in a space.", "space")
+	descStored     = desc("stored_bytes", "Bytes of keys and values held in a space.", "space")
+)
+
+// scalars are the metrics without labels that come straight from the engine.
+var scalars = []struct {
+	desc  *prometheus.Desc
+	value func(engine.Stats) uint64
+}{
+	{descAnswered, func(s engine.Stats) uint64 { return s.Exchanges.Answered }},
+	{descOpenHoles, func(s engine.Stats) uint64 { return s.OpenHoles }},
+	{descRefused, func(s engine.Stats) uint64 { return s.BatchesRefused }},
+	{descGaps, func(s engine.Stats) uint64 { return s.Gaps }},
+	{descPulls, func(s engine.Stats) uint64 { return s.Pulls }},
+	{descHeld, func(s engine.Stats) uint64 { return s.Held }},
+	{descForks, func(s engine.Stats) uint64 { return s.Forks }},
+	{descEpochs, func(s engine.Stats) uint64 { return s.Epochs }},
+	{descMismatches, func(s engine.Stats) uint64 { return s.Mismatches }},
+	{descRepairs, func(s engine.Stats) uint64 { return s.Repairs }},
+	{descRepaired, func(s engine.Stats) uint64 { return s.Repaired }},
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, s := range scalars {
+		ch <- s.desc
+	}
+	for _, d := range []*prometheus.Desc{
+		descExchanges, descUpdates, descBytes, descMessages, descDropped, descTransport,
+		descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descStored,
+	} {
+		ch <- d
+	}
+	c.staleness.Describe(ch)
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	status := c.node.Status()
+	stats := status.Stats
+	for _, s := range scalars {
+		count(s.desc, s.value(stats))
+	}
+	count(descExchanges, stats.Exchanges.Equal, "equal")
+	count(descExchanges, stats.Exchanges.Complete, "complete")
+	count(descExchanges, stats.Exchanges.Partial, "partial")
+	count(descExchanges, stats.Exchanges.Timeout, "timeout")
+	count(descUpdates, stats.UpdatesSent, "sent")
+	count(descUpdates, stats.UpdatesApplied, "received")
+	count(descUpdates, stats.UpdatesRedundant, "redundant")
+	count(descUpdates, stats.UpdatesWritten, "written")
+	c.collectMessages(count)
+	if t, ok := c.node.transport.(transportCounters); ok {
+		for name, v := range t.Counters() {
+			count(descTransport, v, name)
+		}
+	}
+	clean := 0.0
+	if status.Clean {
+		clean = 1
+	}
+	gauge(descClean, clean)
+	gauge(descPending, float64(status.Pending))
+	gauge(descReplicas, float64(status.Vector.Len()))
+	c.collectMembers(gauge)
+	collectSpaces(gauge, status.Spaces)
+	c.staleness.Collect(ch)
+}
+
+func (c *collector) collectMessages(count func(*prometheus.Desc, uint64, ...string)) {
+	counters := &c.node.counters
+	for direction, name := range []string{out: "sent", in: "received"} {
+		for ch := range counters.bytes[direction] {
+			count(descBytes, counters.bytes[direction][ch].Load(), name, transport.Channel(ch).String())
+		}
+		for k := engine.Syn; int(k) < kinds; k++ {
+			count(descMessages, counters.messages[direction][k].Load(), name, k.String())
+		}
+	}
+	for r := range counters.dropped {
+		count(descDropped, counters.dropped[r].Load(), reason(r).String())
+	}
+}
+
+func (c *collector) collectMembers(gauge func(*prometheus.Desc, float64, ...string)) {
+	var members [transport.Left + 1]int
+	for _, m := range c.node.Members() {
+		if int(m.State) < len(members) {
+			members[m.State]++
+		}
+	}
+	for s, n := range members {
+		gauge(descMembers, float64(n), transport.State(s).String())
+	}
+}
+
+// collectSpaces reports the attached spaces by name. All others are one, of the
+// empty name: their names come from the network, and so does their number.
+func collectSpaces(gauge func(*prometheus.Desc, float64, ...string), spaces []engine.SpaceStatus) {
+	var relayed engine.SpaceStatus
+	report := func(s engine.SpaceStatus) {
+		gauge(descRetained, float64(s.Updates), s.Space)
+		gauge(descTombstones, float64(s.Tombstones), s.Space)
+		gauge(descStored, float64(s.Bytes), s.Space)
+	}
+	for _, s := range spaces {
+		if s.Attached {
+			report(s)
+			continue
+		}
+		relayed.Updates += s.Updates
+		relayed.Tombstones += s.Tombstones
+		relayed.Bytes += s.Bytes
+	}
+	report(relayed)
+}
