@@ -21,12 +21,12 @@ const pollEvery = time.Millisecond
 
 // member is one node of the fleet, running or not.
 type member struct {
-	name string
-	addr string // once it has run
-	node *gossip.Node
-	keys *model.Map[string]
-	metr *prometheus.Registry
-	was  sample // what the last report said
+	name    string
+	addr    string // once it has run
+	node    *gossip.Node
+	keys    *model.Map[string]
+	metrics *prometheus.Registry
+	was     sample // what the last report said
 }
 
 // up reports whether the node runs.
@@ -42,8 +42,7 @@ func startFleet(ctx context.Context, n int) (fleet, error) {
 		m := &member{name: fmt.Sprintf("n%d", i+1), addr: "127.0.0.1:0"}
 		f = append(f, m)
 		if err := f.start(ctx, m); err != nil {
-			f.close()
-			return nil, err
+			return nil, errors.Join(err, f.close())
 		}
 	}
 	return f, nil
@@ -70,10 +69,9 @@ func (f fleet) start(ctx context.Context, m *member) error {
 	}
 	keys := new(model.Map[string])
 	if err := node.Attach(space, keys); err != nil {
-		node.Close()
-		return err
+		return errors.Join(err, node.Close())
 	}
-	m.node, m.keys, m.metr, m.was = node, keys, registry, sample{}
+	m.node, m.keys, m.metrics, m.was = node, keys, registry, sample{}
 	m.addr = node.Status().Addr
 	return nil
 }
@@ -100,13 +98,15 @@ func (f fleet) crash(ctx context.Context, m *member) error {
 }
 
 // close stops all nodes.
-func (f fleet) close() {
+func (f fleet) close() error {
+	var errs []error
 	for _, m := range f {
 		if m.up() {
-			m.node.Close()
+			errs = append(errs, m.node.Close())
 			m.node = nil
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // errLate is returned by poll when the time is up.

@@ -60,8 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	f, err := startFleet(ctx, o.nodes)
 	if err == nil {
-		err = newShow(f, lines, o, stdout).play(ctx)
-		f.close()
+		err = errors.Join(newShow(f, lines, o, stdout).play(ctx), f.close())
 	}
 	switch {
 	case err == nil:

@@ -9,9 +9,8 @@ import (
 
 // Metrics of package gossip that the report shows.
 const (
-	metricBytesIn   = "TODO"
-	metricBytesOut  = "TODO"
-	metricStaleness = "TODO"
+	metricTransport = "scuttlebutt_transport_total" // by counter; bytes as the sockets carry them
+	metricStaleness = "scuttlebutt_staleness_seconds"
 )
 
 // sample is what a node has counted up to now.
@@ -51,14 +50,38 @@ func (s *show) report() {
 	}
 }
 
+// takeSample reads a node's counters: updates from its status, the rest from
+// its registry.
 func takeSample(m *member) sample {
 	stats := m.node.Status().Stats
 	s := sample{in: float64(stats.UpdatesApplied), out: float64(stats.UpdatesSent)}
-	families, err := m.metr.Gather()
+	families, err := m.metrics.Gather()
 	if err != nil {
 		return s
 	}
-	_ = families
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			switch f.GetName() {
+			case metricStaleness:
+				h := metric.GetHistogram()
+				for _, b := range h.GetBucket() {
+					s.stale.bounds = append(s.stale.bounds, b.GetUpperBound())
+					s.stale.counts = append(s.stale.counts, float64(b.GetCumulativeCount()))
+				}
+				s.stale.bounds = append(s.stale.bounds, math.Inf(1))
+				s.stale.counts = append(s.stale.counts, float64(h.GetSampleCount()))
+			case metricTransport:
+				for _, label := range metric.GetLabel() {
+					switch label.GetValue() {
+					case "udp_bytes_in", "tcp_bytes_in":
+						s.bytesIn += metric.GetCounter().GetValue()
+					case "udp_bytes_out", "tcp_bytes_out":
+						s.bytesOut += metric.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+	}
 	return s
 }
 

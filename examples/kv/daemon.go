@@ -66,9 +66,8 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 	}
 	keys := new(model.Map[[]byte])
 	if err := node.Attach(space, keys); err != nil {
-		node.Close()
 		listen.Close()
-		return nil, err
+		return nil, errors.Join(err, node.Close())
 	}
 	return &daemon{
 		node:   node,
@@ -97,8 +96,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	go func() { failed <- d.server.Serve(d.listen) }()
 	select {
 	case err := <-failed:
-		d.node.Close()
-		return fmt.Errorf("http: %w", err)
+		return errors.Join(fmt.Errorf("http: %w", err), d.node.Close())
 	case <-ctx.Done():
 	}
 	d.log.Info("leaving", "name", d.node.Status().Self.Node)
@@ -107,7 +105,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	defer cancel()
 	if err := d.server.Shutdown(drain); err != nil {
 		d.log.Warn("requests were cut off", "err", err)
-		d.server.Close()
+		_ = d.server.Close() // closes the listener again
 	}
 	<-failed
 

@@ -167,7 +167,7 @@ func (p *proc) must(method, path string, body []byte) []byte {
 	p.t.Helper()
 	code, got, err := p.do(method, path, body)
 	if err != nil || code/100 != 2 {
-		p.t.Fatalf("%s at %s: %s %s = %d %.200q", p.name, p.http, method, path, code, cmpErr(err, got))
+		p.t.Fatalf("%s at %s: %s %s = %d %.200q", p.name, p.http, method, path, code, reason(err, got))
 	}
 	return got
 }
@@ -194,7 +194,7 @@ func (p *proc) has(key, value string) error {
 func (p *proc) hasAll(prefix string, want map[string]string) error {
 	code, body, err := p.do("GET", "/v1/kv?prefix="+url.QueryEscape(prefix), nil)
 	if err != nil || code != 200 {
-		return fmt.Errorf("%s: list = %d %v", p.name, code, err)
+		return fmt.Errorf("%s: list = %d %s", p.name, code, reason(err, body))
 	}
 	var got map[string][]byte
 	if err := json.Unmarshal(body, &got); err != nil {
@@ -274,7 +274,8 @@ func everywhere(t *testing.T, within time.Duration, what string, procs []*proc, 
 	})
 }
 
-func cmpErr(err error, body []byte) string {
+// reason says why a request failed.
+func reason(err error, body []byte) string {
 	if err != nil {
 		return err.Error()
 	}
