@@ -1,0 +1,27 @@
+package swim
+
+import (
+	"reflect"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Drop makes t unable to reach the addresses that f names, by packet or
+// connection; nil ends that.
+func (t *Transport) Drop(f func(addr string) bool) {
+	if f == nil {
+		t.socks.drop.Store(nil)
+		return
+	}
+	t.socks.drop.Store(&f)
+}
+
+// Unlisted reports whether t knows that its name is listed at another address.
+func (t *Transport) Unlisted() bool { return t.unlisted.Load() }
+
+// Known returns how many nodes memberlist itself remembers, in any state. Its
+// count is atomic, but not exported.
+func (t *Transport) Known() int {
+	n := reflect.ValueOf(t.list.Load()).Elem().FieldByName("numNodes")
+	return int((*atomic.Uint32)(unsafe.Pointer(n.UnsafeAddr())).Load())
+}

@@ -1,0 +1,103 @@
+package swim
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+)
+
+// inbox is the receive queue: bounded in messages and bytes. Putting never waits.
+type inbox struct {
+	maxBytes int
+
+	out  chan transport.Packet
+	wake chan struct{} // holds a token when there may be something to move
+	stop chan struct{}
+	gone chan struct{} // closed when run has returned
+
+	mu     sync.Mutex
+	ring   []transport.Packet // oldest at head
+	head   int
+	n      int
+	bytes  int // of what is in ring and of the packet that run is handing over
+	closed bool
+}
+
+func newInbox(maxMessages, maxBytes int) *inbox {
+	b := &inbox{
+		maxBytes: maxBytes,
+		out:      make(chan transport.Packet),
+		wake:     make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+		gone:     make(chan struct{}),
+		ring:     make([]transport.Packet, maxMessages),
+	}
+	go b.run()
+	return b
+}
+
+// put queues a copy of msg, or reports false when there is no room for it.
+func (b *inbox) put(ch transport.Channel, msg []byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	full := b.n == len(b.ring) || b.bytes > 0 && b.bytes+len(msg) > b.maxBytes
+	if b.closed || full {
+		return false
+	}
+	b.ring[(b.head+b.n)%len(b.ring)] = transport.Packet{Channel: ch, Bytes: bytes.Clone(msg)}
+	b.n++
+	b.bytes += len(msg)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// run moves packets to out until close.
+func (b *inbox) run() {
+	defer close(b.gone)
+	defer close(b.out)
+	for {
+		select {
+		case <-b.wake:
+		case <-b.stop:
+			return
+		}
+		for p, ok := b.next(0); ok; p, ok = b.next(len(p.Bytes)) {
+			select {
+			case b.out <- p:
+			case <-b.stop:
+				return
+			}
+		}
+	}
+}
+
+// next takes the oldest packet out, after the one of so many bytes was handed
+// over.
+func (b *inbox) next(handed int) (transport.Packet, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= handed
+	if b.n == 0 {
+		return transport.Packet{}, false
+	}
+	p := b.ring[b.head]
+	b.ring[b.head] = transport.Packet{}
+	b.head = (b.head + 1) % len(b.ring)
+	b.n--
+	return p, true
+}
+
+// close drops what waits, closes out and waits for run.
+func (b *inbox) close() {
+	b.mu.Lock()
+	if !b.closed {
+		b.closed = true
+		close(b.stop)
+	}
+	b.mu.Unlock()
+	<-b.gone
+}

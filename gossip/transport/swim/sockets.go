@@ -1,0 +1,277 @@
+package swim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// sockets is what memberlist sends and receives through: one UDP and one TCP
+// socket on one port. Unlike memberlist's own it bounds incoming connections,
+// gives every connection a deadline, counts bytes, and stops with all it started.
+type sockets struct {
+	count     *counters
+	tcp       *net.TCPListener
+	udp       *net.UDPConn
+	addr      netip.AddrPort // what others use
+	dialLimit time.Duration
+	maxConns  int
+
+	// drop, when set, says which addresses cannot be reached: tests cut the network
+	// with it.
+	drop atomic.Pointer[func(addr string) bool]
+
+	ctx     context.Context // done when shut down
+	cancel  context.CancelFunc
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+	wg      sync.WaitGroup // the two readers, and incoming connections until memberlist is done with them
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // all that are open
+	seq   uint64             // of incoming connections
+}
+
+var _ memberlist.NodeAwareTransport = (*sockets)(nil)
+
+const (
+	maxPacket    = 65536 // bytes of a UDP packet
+	udpRecvBytes = 2 << 20
+	bindAttempts = 10 // to find a port free for both protocols
+	readPause    = 5 * time.Millisecond
+)
+
+// listen opens the sockets.
+func listen(ctx context.Context, cfg Config, count *counters) (*sockets, error) {
+	bind, err := resolveOne(ctx, cfg.Bind)
+	if err != nil {
+		return nil, fmt.Errorf("swim: Bind: %w", err)
+	}
+	s := &sockets{
+		count:     count,
+		dialLimit: cfg.DialTimeout,
+		maxConns:  cfg.MaxConns,
+		packets:   make(chan *memberlist.Packet),
+		streams:   make(chan net.Conn),
+		conns:     map[*conn]struct{}{},
+	}
+	for attempt := 1; ; attempt++ {
+		if s.tcp, s.udp, err = listenBoth(bind); err == nil {
+			break
+		}
+		if bind.Port() != 0 || attempt == bindAttempts {
+			return nil, fmt.Errorf("swim: listen %s: %w", cfg.Bind, err)
+		}
+	}
+	if s.addr, err = advertised(ctx, cfg.Advertise, s.tcp.Addr().(*net.TCPAddr).AddrPort()); err != nil {
+		_ = s.tcp.Close()
+		_ = s.udp.Close()
+		return nil, err
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.wg.Go(s.readPackets)
+	s.wg.Go(s.accept)
+	return s, nil
+}
+
+func listenBoth(bind netip.AddrPort) (*net.TCPListener, *net.UDPConn, error) {
+	network := "" // both families
+	if bind.Addr().Is4() {
+		network = "4"
+	}
+	tcp, err := net.ListenTCP("tcp"+network, net.TCPAddrFromAddrPort(bind))
+	if err != nil {
+		return nil, nil, err
+	}
+	port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
+	udp, err := net.ListenUDP("udp"+network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(bind.Addr(), port)))
+	if err != nil {
+		_ = tcp.Close()
+		return nil, nil, err
+	}
+	for size := udpRecvBytes; size > 0 && udp.SetReadBuffer(size) != nil; size /= 2 {
+	}
+	return tcp, udp, nil
+}
+
+// readPackets passes UDP packets to memberlist, each in bytes of its own.
+func (s *sockets) readPackets() {
+	buf := make([]byte, maxPacket)
+	for {
+		n, from, err := s.udp.ReadFromUDPAddrPort(buf)
+		now := time.Now()
+		if s.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.pause()
+			continue
+		}
+		s.count.add(udpBytesIn, n)
+		if n == 0 {
+			s.count.inc(rejectMalformed)
+			continue
+		}
+		p := &memberlist.Packet{
+			Buf:       append([]byte(nil), buf[:n]...),
+			From:      net.UDPAddrFromAddrPort(netip.AddrPortFrom(from.Addr().Unmap(), from.Port())),
+			Timestamp: now,
+		}
+		select {
+		case s.packets <- p:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// accept passes incoming connections to memberlist.
+func (s *sockets) accept() {
+	for {
+		raw, err := s.tcp.AcceptTCP()
+		if s.ctx.Err() != nil {
+			if err == nil {
+				_ = raw.Close()
+			}
+			return
+		}
+		if err != nil { // out of file descriptors, say
+			s.pause()
+			continue
+		}
+		s.wg.Add(1)
+		c := s.track(raw, s.wg.Done)
+		select {
+		case s.streams <- c:
+		case <-s.ctx.Done():
+			_ = c.Close()
+			return
+		}
+	}
+}
+
+// pause keeps a loop whose call fails again and again from spinning.
+func (s *sockets) pause() {
+	select {
+	case <-time.After(readPause):
+	case <-s.ctx.Done():
+	}
+}
+
+// PacketCh implements memberlist.Transport.
+func (s *sockets) PacketCh() <-chan *memberlist.Packet { return s.packets }
+
+// StreamCh implements memberlist.Transport.
+func (s *sockets) StreamCh() <-chan net.Conn { return s.streams }
+
+// FinalAdvertiseAddr implements memberlist.Transport.
+func (s *sockets) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
+	return net.IP(s.addr.Addr().AsSlice()), int(s.addr.Port()), nil
+}
+
+// WriteTo implements memberlist.Transport.
+func (s *sockets) WriteTo(b []byte, addr string) (time.Time, error) {
+	if s.dropped(addr) {
+		return time.Now(), nil
+	}
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return time.Time{}, err
+	}
+	n, err := s.udp.WriteToUDPAddrPort(b, to)
+	s.count.add(udpBytesOut, n)
+	return time.Now(), err
+}
+
+// WriteToAddress implements memberlist.NodeAwareTransport.
+func (s *sockets) WriteToAddress(b []byte, a memberlist.Address) (time.Time, error) {
+	return s.WriteTo(b, a.Addr)
+}
+
+// DialTimeout implements memberlist.Transport. The time limit holds for the whole
+// life of the connection, as memberlist sets none when it writes messages; the
+// connecting alone has the shorter Config.DialTimeout.
+func (s *sockets) DialTimeout(addr string, limit time.Duration) (net.Conn, error) {
+	if s.dropped(addr) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("dropped")}
+	}
+	deadline := time.Now().Add(limit)
+	d := net.Dialer{Timeout: min(limit, s.dialLimit)}
+	raw, err := d.DialContext(s.ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := s.track(raw, nil)
+	return c, c.SetDeadline(deadline)
+}
+
+// DialAddressTimeout implements memberlist.NodeAwareTransport.
+func (s *sockets) DialAddressTimeout(a memberlist.Address, limit time.Duration) (net.Conn, error) {
+	return s.DialTimeout(a.Addr, limit)
+}
+
+// Shutdown implements memberlist.Transport: it closes all sockets and waits until
+// nobody reads from them.
+func (s *sockets) Shutdown() error {
+	s.mu.Lock()
+	s.cancel()
+	open := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	err := errors.Join(s.tcp.Close(), s.udp.Close())
+	for _, c := range open {
+		_ = c.Conn.Close() // who uses it gets an error and closes it
+	}
+	s.wg.Wait()
+	return err
+}
+
+func (s *sockets) dropped(addr string) bool {
+	f := s.drop.Load()
+	return f != nil && (*f)(addr)
+}
+
+// isOwn reports whether an address leads back to this process.
+func (s *sockets) isOwn(a netip.AddrPort) bool {
+	bound := s.tcp.Addr().(*net.TCPAddr).AddrPort()
+	if a == s.addr || a == netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port()) {
+		return true
+	}
+	if a.Port() != bound.Port() || !bound.Addr().IsUnspecified() {
+		return false
+	}
+	if a.Addr().IsLoopback() || a.Addr().IsUnspecified() {
+		return true
+	}
+	ifs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, i := range ifs {
+		if p, err := netip.ParsePrefix(i.String()); err == nil && p.Addr().Unmap() == a.Addr() {
+			return true
+		}
+	}
+	return false
+}
+
+func portOf(hostport, otherwise string) (host, port string) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return hostport, otherwise
+	}
+	if n, err := strconv.Atoi(port); err == nil && n == 0 {
+		port = otherwise
+	}
+	return host, port
+}
