@@ -94,14 +94,21 @@ func (l *log) remove(version clock.Version) (entry, bool) {
 	e := l.chunks[i][j]
 	l.count--
 	l.chunks[i] = slices.Delete(l.chunks[i], j, j+1)
-	switch {
-	case len(l.chunks[i]) == 0:
+	if len(l.chunks[i]) == 0 {
 		l.chunks = slices.Delete(l.chunks, i, i+1)
-	case i+1 < len(l.chunks) && len(l.chunks[i])+len(l.chunks[i+1]) <= chunkLen/2:
+	} else {
+		l.merge(i)
+		l.merge(i - 1)
+	}
+	return e, true
+}
+
+// merge joins chunk i and the next one when they fill half of one together.
+func (l *log) merge(i int) {
+	if i >= 0 && i+1 < len(l.chunks) && len(l.chunks[i])+len(l.chunks[i+1]) <= chunkLen/2 {
 		l.chunks[i] = append(l.chunks[i], l.chunks[i+1]...)
 		l.chunks = slices.Delete(l.chunks, i+1, i+2)
 	}
-	return e, true
 }
 
 // after iterates over the entries with a larger version, in order. The log

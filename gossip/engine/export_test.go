@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// Lose makes the engine lose a retained update, as damaged memory might.
+func (e *Engine) Lose(d clock.Dot) bool {
+	r := e.lookup(d.Replica)
+	if r == nil {
+		return false
+	}
+	en, ok := r.log.get(d.Version)
+	if ok {
+		e.discard(r, en)
+	}
+	return ok
+}
+
+// Replace puts another content under a retained dot and makes the books right, as
+// a second writer under the same identity would.
+func (e *Engine) Replace(d clock.Dot, value string) {
+	r := e.lookup(d.Replica)
+	en, _ := r.log.get(d.Version)
+	u := *en.update
+	u.Value = []byte(value)
+	e.discard(r, en)
+	var out Output
+	e.integrate(r, e.spaces[u.Space], entry{&u, e.hasher.content(&u)}, &out)
+}
+
+// Flip changes the value of a retained update behind the engine's back.
+func (e *Engine) Flip(d clock.Dot) {
+	en, _ := e.lookup(d.Replica).log.get(d.Version)
+	en.update.Value[0] ^= 0xff
+}
+
+// Retained returns the retained updates of a replica.
+func (e *Engine) Retained(id clock.Replica) []*model.Update {
+	var all []*model.Update
+	if r := e.lookup(id); r != nil {
+		for en := range r.log.after(0) {
+			all = append(all, en.update)
+		}
+	}
+	return all
+}

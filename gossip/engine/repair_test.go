@@ -1,0 +1,170 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+)
+
+// damaged returns a converged world of three nodes with a few thousand updates,
+// tombstones among them.
+func damaged(t *testing.T, keys int, cfg engine.Config) *world {
+	w := newWorld(t, 1, 3, cfg)
+	w.lax = true // too many updates to check everything after every event
+	for i := range keys {
+		w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i), fmt.Sprint("v", i))
+		if i%10 == 0 {
+			w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i), "")
+		}
+	}
+	w.converge(time.Minute)
+	w.run(time.Second)
+	return w
+}
+
+// healed runs until all nodes have equal hashes again and checks them.
+func (w *world) healed() {
+	w.t.Helper()
+	hash := func(n *node) string { return fmt.Sprint(n.e.Spaces()) }
+	for end := w.now.Add(5 * time.Minute); hash(w.nodes[0]) != hash(w.nodes[1]) || hash(w.nodes[0]) != hash(w.nodes[2]); {
+		if w.now.After(end) {
+			w.t.Fatalf("not healed: %v, %v, %v", hash(w.nodes[0]), hash(w.nodes[1]), hash(w.nodes[2]))
+		}
+		w.step()
+	}
+	for _, n := range w.nodes {
+		if err := n.e.Check(); err != nil {
+			w.t.Fatal(err)
+		}
+		w.checkOracle(n)
+	}
+}
+
+// A node that lost most of what it retained gets it back, in chunks, and nobody
+// else loses anything (R12).
+func TestRepairBringsLostUpdatesBack(t *testing.T) {
+	for _, cfg := range []engine.Config{{}, {MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512}} {
+		w := damaged(t, 3000, cfg)
+		victim := w.nodes[1]
+		lost := 0
+		for _, n := range w.nodes {
+			for i, u := range victim.e.Retained(n.e.Self()) {
+				if i%5 != 0 && victim.e.Lose(u.Dot) {
+					lost++
+				}
+			}
+		}
+		if lost < 2000 {
+			t.Fatalf("lost only %d", lost)
+		}
+		w.faults = faults{loss: 0.01, duplicate: 0.2, delay: 20 * time.Millisecond}
+		w.healed()
+		var sum engine.Stats
+		for _, n := range w.nodes {
+			s := n.e.Stats()
+			sum.Mismatches += s.Mismatches
+			sum.Repairs += s.Repairs
+			sum.Repaired += s.Repaired
+		}
+		if sum.Mismatches == 0 || sum.Repairs == 0 || sum.Repaired < uint64(lost) {
+			t.Errorf("lost %d; counted %d mismatches, %d repairs, %d updates", lost, sum.Mismatches, sum.Repairs, sum.Repaired)
+		}
+	}
+}
+
+// A node that shows a value that all others know to be overwritten learns it
+// again.
+func TestRepairOverwritesStaleValue(t *testing.T) {
+	w := newWorld(t, 1, 3, engine.Config{})
+	w.mustWrite(w.nodes[0], "s", "k", "old")
+	stale := w.nodes[0].e.Retained(w.nodes[0].e.Self())[0]
+	w.converge(time.Minute)
+	w.mustWrite(w.nodes[0], "s", "k", "new")
+	w.converge(time.Minute)
+	w.lax = true
+	v := w.nodes[1]
+	for _, u := range v.e.Retained(w.nodes[0].e.Self()) {
+		v.e.Lose(u.Dot)
+	}
+	v.models["s"].Apply(stale)
+	v.models["s"].Remove(stale)
+	w.healed()
+}
+
+// A fork: two contents of one dot. The larger hash ends up everywhere, it is
+// counted, and nobody crashes (R1, R12).
+func TestRepairSettlesFork(t *testing.T) {
+	w := newWorld(t, 1, 3, engine.Config{})
+	w.mustWrite(w.nodes[0], "s", "k", "one")
+	w.mustWrite(w.nodes[0], "s", "j", "else")
+	w.converge(time.Minute)
+	w.lax = true
+	dot := clock.Dot{Replica: w.nodes[0].e.Self(), Version: 1}
+	w.nodes[2].e.Replace(dot, "another")
+	same := func() bool {
+		a, b, c := w.nodes[0].models["s"].byKey["k"], w.nodes[1].models["s"].byKey["k"], w.nodes[2].models["s"].byKey["k"]
+		return string(a.Value) == string(b.Value) && string(b.Value) == string(c.Value)
+	}
+	for end := w.now.Add(time.Minute); !same(); w.step() {
+		if w.now.After(end) {
+			t.Fatal("two contents of one dot for ever")
+		}
+	}
+	var forks uint64
+	for _, n := range w.nodes {
+		forks += n.e.Stats().Forks
+		if err := n.e.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	if forks == 0 {
+		t.Error("no fork counted")
+	}
+}
+
+// A copy that no longer has the content that was retained is dropped when a
+// repair looks at it, and comes back whole.
+func TestRepairDropsFlippedCopy(t *testing.T) {
+	w := newWorld(t, 1, 3, engine.Config{})
+	for i := range 5 {
+		w.mustWrite(w.nodes[0], "s", fmt.Sprint("k", i), "value")
+	}
+	w.converge(time.Minute)
+	w.lax = true
+	id := w.nodes[0].e.Self()
+	w.nodes[1].e.Flip(clock.Dot{Replica: id, Version: 2})
+	w.nodes[1].e.Lose(clock.Dot{Replica: id, Version: 4}) // what makes the hashes differ
+	w.healed()
+	if u := w.nodes[1].e.Retained(id)[1]; string(u.Value) != "value" {
+		t.Errorf("the flipped copy reads %q", u.Value)
+	}
+}
+
+// Steps of a repair nobody drives, or that is over, change nothing.
+func TestStrayRepairSteps(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	w.mustWrite(n, "s", "k", "v")
+	for phase := engine.RepairHashes; phase <= engine.RepairUpdates; phase++ {
+		m := message(engine.Repair, 5)
+		u := update(1, "planted")
+		u.Replica = n.e.Self()
+		m.Repair = &engine.RepairStep{
+			Phase: phase, Space: "s", Updates: nil,
+			Range:  engine.Range{Replica: n.e.Self(), Through: 1},
+			Hashes: []engine.ReplicaHash{{Replica: n.e.Self(), Through: 1}},
+		}
+		if phase == engine.RepairUpdates {
+			u.Version = 1
+			n.e.Lose(u.Dot)
+			m.Repair.Updates = append(m.Repair.Updates, u)
+		}
+		out, err := n.e.Step(w.now, m)
+		if err != nil || len(out.Send) > 0 || len(out.Changed) > 0 {
+			t.Errorf("phase %d: %v, sends %v, changes %v", phase, err, out.Send, out.Changed)
+		}
+	}
+}
