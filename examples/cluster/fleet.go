@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func startFleet(ctx context.Context, n int) (fleet, error) {
 		m := &member{name: fmt.Sprintf("n%d", i+1), addr: "127.0.0.1:0"}
 		f = append(f, m)
 		if err := f.start(ctx, m); err != nil {
-			return nil, errors.Join(err, f.close())
+			return nil, cmp.Or(err, f.close())
 		}
 	}
 	return f, nil
@@ -69,7 +70,7 @@ func (f fleet) start(ctx context.Context, m *member) error {
 	}
 	keys := new(model.Map[string])
 	if err := node.Attach(space, keys); err != nil {
-		return errors.Join(err, node.Close())
+		return cmp.Or(err, node.Close())
 	}
 	m.node, m.keys, m.metrics, m.was = node, keys, registry, sample{}
 	m.addr = node.Status().Addr

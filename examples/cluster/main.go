@@ -15,6 +15,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	f, err := startFleet(ctx, o.nodes)
 	if err == nil {
-		err = errors.Join(newShow(f, lines, o, stdout).play(ctx), f.close())
+		err = cmp.Or(newShow(f, lines, o, stdout).play(ctx), f.close())
 	}
 	switch {
 	case err == nil:

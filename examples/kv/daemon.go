@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 	keys := new(model.Map[[]byte])
 	if err := node.Attach(space, keys); err != nil {
 		listen.Close()
-		return nil, errors.Join(err, node.Close())
+		return nil, cmp.Or(err, node.Close())
 	}
 	return &daemon{
 		node:   node,
@@ -90,13 +91,16 @@ func (d *daemon) gossipAddr() string { return d.node.Status().Addr }
 func (d *daemon) httpAddr() string { return d.listen.Addr().String() }
 
 // serve answers requests until ctx is done, then ends in order: requests under
-// way first, so that Leave hands over what they wrote.
+// way first, so that Leave hands over what they wrote. An error says why the
+// daemon cannot go on.
 func (d *daemon) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- d.server.Serve(d.listen) }()
 	select {
 	case err := <-failed:
-		return errors.Join(fmt.Errorf("http: %w", err), d.node.Close())
+		return cmp.Or(fmt.Errorf("http: %w", err), d.node.Close())
+	case <-d.node.Done(): // by itself: it turned out that its name is taken, say
+		return cmp.Or(d.node.Err(), d.server.Close())
 	case <-ctx.Done():
 	}
 	d.log.Info("leaving", "name", d.node.Status().Self.Node)

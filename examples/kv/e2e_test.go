@@ -286,6 +286,7 @@ func TestBadStart(t *testing.T) {
 		{"busy gossip port", append(free, "-bind", a.gossip), 1, a.gossip},
 		{"busy UDP port", append(free, "-bind", udp.LocalAddr().String()), 1, udp.LocalAddr().String()},
 		{"busy HTTP port", append(free, "-http", a.http), 1, a.http},
+		{"name taken", append(free, "-name", "a", "-join", a.gossip, "-log-level", "error+1"), 1, "name"},
 		{"unknown flag", []string{"-nonsense"}, 2, "nonsense"},
 		{"short key", []string{"-key", "00"}, 2, "-key"},
 		{"bad address", []string{"-bind", "nowhere"}, 2, "-bind"},
