@@ -36,10 +36,6 @@ func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error
 		if err := f(&tx); err != nil || len(tx.Drafts()) == 0 {
 			return engine.Output{}, err
 		}
-		out, err := n.engine.Write(now, h.space, tx.Drafts())
-		if err == nil {
-			n.written = n.engine.Stats()
-		}
-		return out, err
+		return n.engine.Write(now, h.space, tx.Drafts())
 	})
 }

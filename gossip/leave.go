@@ -9,14 +9,9 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
-const (
-	// handOver is how long Leave tries to bring the newest updates to a peer when
-	// its context allows more.
-	handOver = 5 * time.Second
-	// handOvers is how many finished exchanges stand in for one that showed that
-	// both sides know the same: their last message may have been lost.
-	handOvers = 3
-)
+// handOver is how long Leave tries to bring the newest updates to a peer when
+// its context allows more.
+const handOver = 5 * time.Second
 
 // Leave stops taking writes, keeps gossiping until this node's updates have
 // reached a peer, for at most five seconds, tells the others that it leaves, and
@@ -54,8 +49,8 @@ func (n *Node) Close() error {
 	return n.shutdown(canceled())
 }
 
-// handOver waits until this node's updates have reached a peer as far as it can
-// tell, or until there is no peer, and reports whether it need not wait longer.
+// handOver waits until a peer has shown that it has this node's updates, or until
+// there is no peer, and reports whether it need not wait longer.
 func (n *Node) handOver(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, handOver)
 	defer cancel()
@@ -73,19 +68,13 @@ func (n *Node) handOver(ctx context.Context) bool {
 	}
 }
 
-// handedOver reports whether an exchange that began after the last local write
-// has ended well. Those that were under way at the write are assumed to have
-// ended well first.
+// handedOver reports whether a peer knows all that was written here.
 func (n *Node) handedOver() bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	if n.engine.Stats().UpdatesWritten == 0 {
-		return true
-	}
-	before, now := n.written.Exchanges, n.engine.Stats().Exchanges
-	underWay := before.Started - before.Equal - before.Complete - before.Partial - before.Timeout
-	return now.Equal-before.Equal > underWay ||
-		now.Complete-before.Complete >= underWay+handOvers
+	self := n.engine.Self()
+	head := n.engine.Vector().Version(self)
+	return head == 0 || n.handover.self == self && n.handover.reached >= head
 }
 
 func (n *Node) hasPeers() bool {

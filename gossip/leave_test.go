@@ -189,3 +189,45 @@ func TestMemberEvents(t *testing.T) {
 		<-done
 	})
 }
+
+// On a bad network, a Leave that did not give up has handed over everything,
+// also while others write all the time.
+func TestLeaveOnABadNetwork(t *testing.T) {
+	for seed := range 30 {
+		busy := seed%2 == 1
+		synctest.Test(t, func(t *testing.T) {
+			net := memnet.New(memnet.Config{Seed: int64(seed), Faults: memnet.Faults{
+				Loss: 0.3, Duplicate: 0.1, Streams: true, MinDelay: time.Millisecond, MaxDelay: 50 * time.Millisecond,
+			}})
+			seeded := func(c *Config) { c.Seed = int64(seed) + 1 }
+			a := startOn(t, net, "a", seeded)
+			others := make([]*peer, 5)
+			for i := range others {
+				others[i] = startOn(t, net, fmt.Sprint("b", i), seeded)
+			}
+			time.Sleep(time.Minute)
+			write := func(d time.Duration) {
+				for i := 0; busy && i < int(d/time.Millisecond); i++ {
+					set(t, &others[i%len(others)].m, fmt.Sprint("noise", i%100), fmt.Sprint(i))
+					time.Sleep(time.Millisecond)
+				}
+			}
+			write(2 * time.Second)
+			for i := range 10 {
+				set(t, &a.m, fmt.Sprint(i), "last words")
+			}
+			start := time.Now()
+			left := make(chan error)
+			go func() { left <- a.Leave(context.Background()) }()
+			write(2 * time.Second)
+			if err := <-left; err != nil {
+				t.Error(err)
+			}
+			gaveUp := time.Since(start) >= handOver
+			time.Sleep(10 * time.Second)
+			if n := others[0].Status().Vector.Version(a.Status().Self); n != 10 && !gaveUp {
+				t.Errorf("seed %d, busy %v: %d of 10 updates were handed over", seed, busy, n)
+			}
+		})
+	}
+}

@@ -14,7 +14,7 @@ type transportCounters interface {
 	Counters() map[string]uint64
 }
 
-// staleness has buckets from a round trip in a rack to a partition's length.
+// stalenessBuckets reach from a round trip in a rack to a partition.
 var stalenessBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 
 // collector reads a node's counts when metrics are scraped; but for staleness
@@ -159,7 +159,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 
 func (c *collector) collectMessages(count func(*prometheus.Desc, uint64, ...string)) {
 	counters := &c.node.counters
-	for direction, name := range []string{out: "sent", in: "received"} {
+	for direction, name := range []string{outgoing: "sent", incoming: "received"} {
 		for ch := range counters.bytes[direction] {
 			count(descBytes, counters.bytes[direction][ch].Load(), name, transport.Channel(ch).String())
 		}
