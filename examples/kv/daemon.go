@@ -111,7 +111,9 @@ func (d *daemon) serve(ctx context.Context) error {
 		d.log.Warn("requests were cut off", "err", err)
 		_ = d.server.Close() // closes the listener again
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		d.log.Warn("http ended early", "err", err)
+	}
 
 	leave, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
