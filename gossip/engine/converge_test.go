@@ -153,3 +153,30 @@ func TestNewsTravelsFast(t *testing.T) {
 		t.Logf("one write took %v", took)
 	}
 }
+
+// A newcomer that is far behind gets all of it in its first exchange, message
+// after message, while the budget lasts; a smaller budget takes more exchanges.
+func TestCatchUp(t *testing.T) {
+	for _, tt := range []struct {
+		budget    int
+		exchanges uint64
+	}{{10 << 20, 1}, {300 << 10, 3}} {
+		w := newWorld(t, 1, 1, engine.Config{Budget: tt.budget})
+		w.lax = true // O(updates) after each of 4,000 events is too slow
+		for i := range 4000 {
+			w.mustWrite(w.nodes[0], "s", fmt.Sprintf("key-%016d", i), strings.Repeat("v", 150))
+		}
+		n := w.add("newcomer")
+		n.e.SetPeer(w.now, "n00", engine.PeerAlive) // the other one does not start any
+		w.run(n.e.Next().Sub(w.now))
+		for n.e.Vector().Version(w.nodes[0].e.Self()) < 4000 {
+			w.step()
+		}
+		if got := n.e.Stats().Exchanges.Started; got != tt.exchanges {
+			t.Errorf("budget %d: %d exchanges, want %d", tt.budget, got, tt.exchanges)
+		}
+		if err := n.e.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+}

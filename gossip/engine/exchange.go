@@ -22,9 +22,10 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if p == nil {
 		return out, fmt.Errorf("%w: from %v, and %d peers already", ErrMessage, m.From, e.cfg.MaxPeers)
 	}
-	if m.From.Epoch != p.epoch {
-		p.restart(m.From.Epoch)
+	if p.epoch != 0 && p.epoch != m.From.Epoch {
+		p.restart()
 	}
+	p.epoch = m.From.Epoch
 	e.hear(now, p, m.HLC)
 	e.meetSelf(now, m.Digest.Entries, &out)
 	if m.Kind == Syn || m.Kind == Ack {
@@ -74,8 +75,7 @@ func (e *Engine) validate(m *Message) error {
 }
 
 // restart forgets what was under way with an earlier life of the peer.
-func (p *peer) restart(epoch uint64) {
-	p.epoch = epoch
+func (p *peer) restart() {
 	p.mine, p.its, p.assembly, p.repair = nil, nil, nil, nil
 	p.mark, p.lacking, p.answered = 0, 0, 0
 	clear(p.pulls)
