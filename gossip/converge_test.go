@@ -18,14 +18,15 @@ func TestClusterConverges(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		seed   uint64
+		size   int
 		change func(*Config)
 	}{
-		{"defaults", 1, func(*Config) {}},
-		{"small budget", 2, func(c *Config) { c.Budget = 600; c.MaxUpdate = 2000; c.Interval = 200 * time.Millisecond }},
-		{"small datagrams", 3, func(c *Config) { c.MaxDatagram = 512; c.MaxUpdate = 5000 }},
+		{"defaults", 1, 20, func(*Config) {}},
+		{"small budget", 2, 10, func(c *Config) { c.Budget = 600; c.MaxUpdate = 2000; c.Interval = 200 * time.Millisecond }},
+		{"small datagrams", 3, 10, func(c *Config) { c.MaxDatagram = 512; c.MaxUpdate = 5000 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { converge(t, tt.seed, 20, 50, tt.change) })
+			synctest.Test(t, func(t *testing.T) { converge(t, tt.seed, tt.size, 50, tt.change) })
 		})
 	}
 }

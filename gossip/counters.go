@@ -27,8 +27,12 @@ const (
 	kinds    = int(engine.Repair) + 1
 )
 
-func (c *counters) sent(ch transport.Channel, k engine.Kind, size int)     { c.count(outgoing, ch, k, size) }
-func (c *counters) received(ch transport.Channel, k engine.Kind, size int) { c.count(incoming, ch, k, size) }
+func (c *counters) sent(ch transport.Channel, k engine.Kind, size int) {
+	c.count(outgoing, ch, k, size)
+}
+func (c *counters) received(ch transport.Channel, k engine.Kind, size int) {
+	c.count(incoming, ch, k, size)
+}
 
 func (c *counters) count(direction int, ch transport.Channel, k engine.Kind, size int) {
 	if int(ch) < channels {

@@ -193,7 +193,7 @@ func TestMemberEvents(t *testing.T) {
 // On a bad network, a Leave that did not give up has handed over everything,
 // also while others write all the time.
 func TestLeaveOnABadNetwork(t *testing.T) {
-	for seed := range 30 {
+	for seed := range 12 {
 		busy := seed%2 == 1
 		synctest.Test(t, func(t *testing.T) {
 			net := memnet.New(memnet.Config{Seed: int64(seed), Faults: memnet.Faults{
