@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
@@ -49,8 +50,9 @@ func (n *Node) Close() error {
 	return n.shutdown(canceled())
 }
 
-// handOver waits until a peer has shown that it has this node's updates, or until
-// there is no peer, and reports whether it need not wait longer.
+// handOver gossips as fast as it may until a peer has shown that it has this
+// node's updates, or until there is no peer, and reports whether it need not wait
+// longer.
 func (n *Node) handOver(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, handOver)
 	defer cancel()
@@ -60,6 +62,11 @@ func (n *Node) handOver(ctx context.Context) bool {
 		if n.handedOver() || !n.hasPeers() {
 			return true
 		}
+		// The only error is ErrClosed, and then ctx is done, too.
+		_ = n.do(func(now time.Time) (engine.Output, error) {
+			n.engine.Hurry(now)
+			return engine.Output{}, nil
+		})
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -72,9 +79,7 @@ func (n *Node) handOver(ctx context.Context) bool {
 func (n *Node) handedOver() bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	self := n.engine.Self()
-	head := n.engine.Vector().Version(self)
-	return head == 0 || n.handover.self == self && n.handover.reached >= head
+	return n.engine.Published() >= n.engine.Vector().Version(n.engine.Self())
 }
 
 func (n *Node) hasPeers() bool {

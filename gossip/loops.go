@@ -19,13 +19,7 @@ func (n *Node) receive() {
 			continue
 		}
 		n.counters.received(p.Channel, m.Kind, len(p.Bytes))
-		err = n.do(func(now time.Time) (engine.Output, error) {
-			out, err := n.engine.Step(now, m)
-			if err == nil {
-				n.handover.received(n.engine.Self(), m)
-			}
-			return out, err
-		})
+		err = n.do(func(now time.Time) (engine.Output, error) { return n.engine.Step(now, m) })
 		if err != nil && !errors.Is(err, ErrClosed) {
 			n.drop(err)
 		}

@@ -48,13 +48,12 @@ type Node struct {
 	// for mu only. It is taken before mu.
 	order sync.Mutex
 
-	mu       sync.RWMutex // guards the engine, the models, and what follows
-	engine   *engine.Engine
-	spaces   map[string]struct{} // attached
-	armed    time.Time           // when the timer loop will wake up; zero: it is up
-	handover handover
-	leaving  bool  // no more writes
-	closed   error // no more calls of the engine, and why
+	mu      sync.RWMutex // guards the engine, the models, and what follows
+	engine  *engine.Engine
+	spaces  map[string]struct{} // attached
+	armed   time.Time           // when the timer loop will wake up; zero: it is up
+	leaving bool                // no more writes
+	closed  error               // no more calls of the engine, and why
 
 	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
 	done  chan struct{} // closed when the node is
@@ -216,9 +215,6 @@ func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Outp
 		return engine.Output{}, n.closed
 	}
 	out, err := f(time.Now())
-	for _, e := range out.Send {
-		n.handover.sent(n.engine.Self(), e.Message)
-	}
 	if next := n.engine.Next(); next.Before(n.armed) {
 		n.armed = next
 		select {

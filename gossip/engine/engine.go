@@ -12,11 +12,12 @@ import (
 // that any number of goroutines may read (Self, Clean, Vector, Spaces, Stats,
 // Pending, Next, and the models) while none calls anything else.
 type Engine struct {
-	cfg    Config
-	self   clock.Replica
-	hlc    clock.HLC
-	hasher *hasher
-	stats  Stats
+	cfg       Config
+	self      clock.Replica
+	published clock.Version // some peer has shown that it knows self up to here
+	hlc       clock.HLC
+	hasher    *hasher
+	stats     Stats
 
 	replicas map[clock.Replica]*replica
 	order    []*replica // all replicas, ascending by id
@@ -87,6 +88,9 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 // Self returns the replica under which this node writes now. It changes when
 // the node must take a new epoch (R1).
 func (e *Engine) Self() clock.Replica { return e.self }
+
+// Published returns how far some peer has shown to know this node's own updates.
+func (e *Engine) Published() clock.Version { return e.published }
 
 // Attach gives a space its model and applies what the log retains of the space
 // (R14).

@@ -12,7 +12,8 @@ import (
 // meetSelf looks in a peer's digest for replicas of this node's name. One that
 // is newer than this one, or is this one with updates that this one never wrote,
 // shows an incarnation that this one does not descend from: take a new epoch
-// (R1).
+// (R1). Otherwise the digest shows how much of what was written here has arrived
+// there.
 func (e *Engine) meetSelf(now time.Time, digest []DigestEntry, out *Output) {
 	i, _ := slices.BinarySearchFunc(digest, e.self, func(d DigestEntry, r clock.Replica) int { return d.Replica.Compare(r) })
 	for ; i < len(digest) && digest[i].Replica.Node == e.self.Node; i++ {
@@ -21,6 +22,7 @@ func (e *Engine) meetSelf(now time.Time, digest []DigestEntry, out *Output) {
 			continue
 		}
 		if d.Replica == e.self && d.Version <= e.replica(e.self).version {
+			e.published = max(e.published, d.Version)
 			continue
 		}
 		e.newEpoch(now, d.Replica, out)
@@ -41,6 +43,7 @@ func (e *Engine) newEpoch(now time.Time, seen clock.Replica, out *Output) {
 		e.advance(old, 0)
 	}
 	e.stats.Epochs++
+	e.published = 0
 	e.self.Epoch = max(seen.Epoch+1, uint64(max(now.UnixMilli(), 0)))
 	self := e.replica(e.self)
 	for _, en := range own {
@@ -54,4 +57,13 @@ func (e *Engine) newEpoch(now time.Time, seen clock.Replica, out *Output) {
 		e.issue(self, s, []*model.Update{&u}, out)
 	}
 	e.hurry(now)
+}
+
+// versionOf returns the version of a replica in a digest, 0 when it has none.
+func versionOf(digest []DigestEntry, id clock.Replica) clock.Version {
+	i, ok := slices.BinarySearchFunc(digest, id, func(d DigestEntry, r clock.Replica) int { return d.Replica.Compare(r) })
+	if !ok {
+		return 0
+	}
+	return digest[i].Version
 }

@@ -23,7 +23,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		return out, fmt.Errorf("%w: from %v, and %d peers already", ErrMessage, m.From, e.cfg.MaxPeers)
 	}
 	if p.epoch != 0 && p.epoch != m.From.Epoch {
-		p.restart()
+		e.restart(p)
 	}
 	p.epoch = m.From.Epoch
 	e.hear(now, p, m.HLC)
@@ -75,8 +75,9 @@ func (e *Engine) validate(m *Message) error {
 }
 
 // restart forgets what was under way with an earlier life of the peer.
-func (p *peer) restart() {
-	p.mine, p.its, p.assembly, p.repair = nil, nil, nil, nil
+func (e *Engine) restart(p *peer) {
+	e.end(p)
+	p.its, p.assembly, p.repair = nil, nil, nil
 	p.mark, p.lacking, p.answered = 0, 0, 0
 	clear(p.pulls)
 }
@@ -155,6 +156,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	if m.Same {
 		p.mine = nil
 		e.stats.Exchanges.Equal++
+		e.published = max(e.published, versionOf(x.mine, e.self))
 		if x.at == e.changes {
 			p.mark, p.lacking = e.changes, 0
 			e.relax()

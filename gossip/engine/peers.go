@@ -108,6 +108,7 @@ func (e *Engine) dropPeer(name string) {
 	if p == nil {
 		return
 	}
+	e.end(p)
 	delete(e.peers, name)
 	if i, ok := e.searchPeer(name); ok {
 		e.peerOrder = slices.Delete(e.peerOrder, i, i+1)

@@ -30,6 +30,10 @@ func (e *Engine) Tick(now time.Time) Output {
 	return out
 }
 
+// Hurry brings the next round forward, as a change of the vector does: the node
+// wants to hand its updates over before it leaves.
+func (e *Engine) Hurry(now time.Time) { e.hurry(now) }
+
 // hurry brings the next round forward: there is something that others may not
 // know. From MinInterval on, each further round waits twice as long, up to
 // Interval.
