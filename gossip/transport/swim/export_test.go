@@ -6,14 +6,29 @@ import (
 	"unsafe"
 )
 
+// Route leads t, when it sends or dials, to f(addr) in place of addr, nowhere for
+// ""; nil ends that.
+func (t *Transport) Route(f func(addr string) string) {
+	if f == nil {
+		t.socks.route.Store(nil)
+		return
+	}
+	t.socks.route.Store(&f)
+}
+
 // Drop makes t unable to reach the addresses that f names, by packet or
 // connection; nil ends that.
 func (t *Transport) Drop(f func(addr string) bool) {
 	if f == nil {
-		t.socks.drop.Store(nil)
+		t.Route(nil)
 		return
 	}
-	t.socks.drop.Store(&f)
+	t.Route(func(addr string) string {
+		if f(addr) {
+			return ""
+		}
+		return addr
+	})
 }
 
 // Unlisted reports whether t knows that its name is listed at another address.

@@ -3,6 +3,7 @@ package swim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -137,36 +138,36 @@ func TestNameTaken(t *testing.T) {
 // both orders: always the later one stops, and says why.
 func TestNameTakenLater(t *testing.T) {
 	for _, laterFirst := range []bool{false, true} {
-		first := start(t, fast("x"))
-		later := start(t, fast("x"))
-		seeds := []string{first.Addr(), later.Addr()}
-		if laterFirst {
-			seeds[0], seeds[1] = seeds[1], seeds[0]
-		}
-		c := start(t, fast("c", seeds[0]))
-		await(t, c, "x", transport.Alive)
-		d := start(t, fast("d", c.Addr(), seeds[1]))
-		select {
-		case <-drained(later):
-		case <-time.After(patience):
-			t.Fatal("the later x goes on")
-		}
-		if err := later.Err(); !errors.Is(err, swim.ErrNameTaken) {
-			t.Errorf("later.Err() = %v, want %v", err, swim.ErrNameTaken)
-		}
-		if err := later.Send("c", transport.Stream, nil); !errors.Is(err, transport.ErrClosed) {
-			t.Errorf("later.Send = %v, want %v", err, transport.ErrClosed)
-		}
-		if first.Err() != nil {
-			t.Errorf("the first x stopped: %v", first.Err())
-		}
-		eventually(t, "c and d have the first x", func() bool {
-			return has(c, "x", first.Addr()) && has(d, "x", first.Addr())
+		t.Run(fmt.Sprintf("later first %v", laterFirst), func(t *testing.T) {
+			t.Parallel()
+			first := start(t, fast("x"))
+			later := start(t, fast("x"))
+			seeds := []string{first.Addr(), later.Addr()}
+			if laterFirst {
+				seeds[0], seeds[1] = seeds[1], seeds[0]
+			}
+			c := start(t, fast("c", seeds[0]))
+			await(t, c, "x", transport.Alive)
+			d := start(t, fast("d", c.Addr(), seeds[1]))
+			select {
+			case <-drained(later):
+			case <-time.After(patience):
+				t.Fatal("the later x goes on")
+			}
+			if err := later.Err(); !errors.Is(err, swim.ErrNameTaken) {
+				t.Errorf("later.Err() = %v, want %v", err, swim.ErrNameTaken)
+			}
+			if err := later.Send("c", transport.Stream, nil); !errors.Is(err, transport.ErrClosed) {
+				t.Errorf("later.Send = %v, want %v", err, transport.ErrClosed)
+			}
+			if first.Err() != nil {
+				t.Errorf("the first x stopped: %v", first.Err())
+			}
+			eventually(t, "c and d have the first x", func() bool {
+				return has(c, "x", first.Addr()) && has(d, "x", first.Addr())
+			})
+			reaches(t, c, first, "x")
 		})
-		reaches(t, c, first, "x")
-		kill(first)
-		kill(c)
-		kill(d)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -25,9 +26,9 @@ type sockets struct {
 	dialLimit time.Duration
 	maxConns  int
 
-	// drop, when set, says which addresses cannot be reached: tests cut the network
-	// with it.
-	drop atomic.Pointer[func(addr string) bool]
+	// route, when set, says where an address leads, "" for nowhere: tests cut the
+	// network with it.
+	route atomic.Pointer[func(addr string) string]
 
 	ctx     context.Context // done when shut down
 	cancel  context.CancelFunc
@@ -179,7 +180,7 @@ func (s *sockets) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
 
 // WriteTo implements memberlist.Transport.
 func (s *sockets) WriteTo(b []byte, addr string) (time.Time, error) {
-	if s.dropped(addr) {
+	if addr = s.routed(addr); addr == "" {
 		return time.Now(), nil
 	}
 	to, err := netip.ParseAddrPort(addr)
@@ -200,8 +201,8 @@ func (s *sockets) WriteToAddress(b []byte, a memberlist.Address) (time.Time, err
 // life of the connection, as memberlist sets none when it writes messages; the
 // connecting alone has the shorter Config.DialTimeout.
 func (s *sockets) DialTimeout(addr string, limit time.Duration) (net.Conn, error) {
-	if s.dropped(addr) {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("dropped")}
+	if addr = s.routed(addr); addr == "" {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
 	}
 	deadline := time.Now().Add(limit)
 	d := net.Dialer{Timeout: min(limit, s.dialLimit)}
@@ -236,9 +237,11 @@ func (s *sockets) Shutdown() error {
 	return err
 }
 
-func (s *sockets) dropped(addr string) bool {
-	f := s.drop.Load()
-	return f != nil && (*f)(addr)
+func (s *sockets) routed(addr string) string {
+	if f := s.route.Load(); f != nil {
+		return (*f)(addr)
+	}
+	return addr
 }
 
 // isOwn reports whether an address leads back to this process.
