@@ -80,9 +80,9 @@
 // # Rounds
 //
 // Interval is the time between rounds. A change of the vector brings the next
-// round forward to MinInterval after the last one, and each further round waits
-// twice as long up to Interval, so that news spreads in milliseconds and quiet
-// nodes stay quiet; while peers know the same, rounds get rarer up to MaxInterval.
+// round forward to MinInterval after the last one; about log2 N rounds follow at
+// that pace, as many as an epidemic needs, then each waits twice as long up to
+// Interval. So news spreads in milliseconds and quiet nodes stay quiet; while peers know the same, rounds get rarer up to MaxInterval.
 // A third of the rounds goes to a random peer, the others to the more divergent of
 // the next two of a shuffled round-robin; one in ten tries a failed peer.
 //

@@ -38,6 +38,7 @@ type Engine struct {
 	catchup   catchup
 
 	interval time.Duration // between rounds, now
+	eager    int           // rounds to come that do not make interval longer
 	round    time.Time     // when the last round was
 	next     time.Time     // when the next one is due
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/bits"
 	"time"
 )
 
@@ -20,6 +21,8 @@ func (e *Engine) Tick(now time.Time) Output {
 	switch {
 	case p == nil:
 		e.interval = e.cfg.MaxInterval
+	case e.eager > 0:
+		e.eager--
 	case e.interval < e.cfg.Interval:
 		e.interval = min(2*e.interval, e.cfg.Interval)
 	}
@@ -35,10 +38,11 @@ func (e *Engine) Tick(now time.Time) Output {
 func (e *Engine) Hurry(now time.Time) { e.hurry(now) }
 
 // hurry brings the next round forward: there is something that others may not
-// know. From MinInterval on, each further round waits twice as long, up to
-// Interval.
+// know. As many rounds follow at MinInterval as an epidemic needs to reach nearly
+// everybody; from there on each waits twice as long, up to Interval.
 func (e *Engine) hurry(now time.Time) {
 	e.interval = e.cfg.MinInterval
+	e.eager = bits.Len(uint(len(e.peerOrder))) + 2
 	soon := e.round.Add(e.interval)
 	if soon.Before(now) {
 		soon = now
