@@ -39,7 +39,8 @@ const (
 //
 // A key is everything after /v1/kv/, percent-decoded once: slashes, empty and
 // dot segments are part of it. Any bytes will do, but in the JSON list those that
-// are not UTF-8 show as U+FFFD. Errors are {"error": "…"}.
+// are not UTF-8 show as U+FFFD. Errors are {"error": "…"}; only what is no HTTP
+// request, such as a path with a broken escape, net/http answers by itself.
 type api struct {
 	node   *gossip.Node
 	keys   *model.Map[[]byte]
