@@ -138,11 +138,6 @@ func (w *world) announce() {
 	}
 }
 
-func (w *world) node(name string) *node {
-	i := slices.IndexFunc(w.nodes, func(n *node) bool { return n.name == name })
-	return w.nodes[i]
-}
-
 // write sets a key of a space at a node; an empty value writes a tombstone.
 func (w *world) write(n *node, space, key, value string) error {
 	d := model.Draft{Key: []byte(key), Value: []byte(value)}

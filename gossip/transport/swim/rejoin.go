@@ -99,7 +99,7 @@ func (t *Transport) redial() {
 
 // seeds resolves Config.Join anew and returns all addresses but our own.
 func (t *Transport) seeds(ctx context.Context) []netip.AddrPort {
-	port := strconv.Itoa(int(t.socks.tcp.Addr().(*net.TCPAddr).Port))
+	port := strconv.Itoa(t.socks.tcp.Addr().(*net.TCPAddr).Port)
 	var list []netip.AddrPort
 	for _, seed := range t.cfg.Join {
 		addrs, err := resolve(ctx, seed, port)
