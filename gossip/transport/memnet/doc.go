@@ -27,6 +27,11 @@
 // switched on. A delay drawn from a range reorders. Loss and repetition spare
 // streams unless Faults.Streams is set; delays and partitions concern both.
 //
+// # Listening in and forging
+//
+// Network.Tap shows every message, Network.Inject delivers one that nobody on the
+// network sent: what was recorded can be replayed, what a liar would say be said.
+//
 // # Membership
 //
 // A simulated failure detector: who is on the network and not cut off is Alive at

@@ -26,6 +26,7 @@ type Network struct {
 	rngs   map[lane]*rand.Rand  // made at first use, kept for ever: a restart does not rewind
 	timers map[*alarm]struct{}  // what will happen later
 	firing int                  // alarms that could not be stopped and have not returned
+	tap    func(from, to string, ch transport.Channel, msg []byte)
 	count  Counters
 }
 
@@ -138,6 +139,23 @@ func (n *Network) Crash(name string) {
 	}
 }
 
+// Tap calls f with every message that Send accepts, before its fate, in the order
+// of the network; nil ends that. f must not call the network, nor change msg or
+// keep it.
+func (n *Network) Tap(f func(from, to string, ch transport.Channel, msg []byte)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tap = f
+}
+
+// Inject delivers a copy of msg at once to whoever has the name now, as if a
+// stranger had sent it, who is no member: no fault and no partition concerns it.
+func (n *Network) Inject(to string, ch transport.Channel, msg []byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.deliver(lane{to, to, ch}, transport.Packet{Channel: ch, Bytes: append([]byte(nil), msg...)})
+}
+
 // Counters returns what became of messages so far.
 func (n *Network) Counters() Counters {
 	n.mu.Lock()
@@ -152,6 +170,9 @@ func (n *Network) connected(a, b string) bool { return n.group[a] == n.group[b] 
 func (n *Network) send(from, to string, ch transport.Channel, msg []byte) {
 	n.count.Sent++
 	n.count.SentBytes += uint64(len(msg))
+	if n.tap != nil {
+		n.tap(from, to, ch, msg)
+	}
 	f, ok := n.links[wire{from, to}]
 	if !ok {
 		f = n.faults
