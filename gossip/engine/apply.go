@@ -11,35 +11,44 @@ import (
 // vector when it encoded the message, nil when it is not known; then batches
 // with open holes are refused (R4). It reports whether anything was applied.
 func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEntry, out *Output) bool {
-	before := e.changes
-	var gaps []*replica
+	before, clean := e.changes, e.Clean()
+	room := e.roomFor(nil, nil, m.Batches)
+	var gaps []DigestEntry
 	open, closed := false, false
 	for i := range m.Batches {
 		b := &m.Batches[i]
-		r := e.replica(b.Replica)
-		if r == nil {
+		r := e.lookup(b.Replica)
+		if r == nil && b.From == 0 {
+			r = e.replica(b.Replica)
+		}
+		switch {
+		case r == nil && b.From == 0:
 			e.stats.BatchesRefused++
 			continue
-		}
-		if b.From > r.version {
+		case r == nil || b.From > r.version:
 			e.stats.Gaps++
-			gaps = append(gaps, r)
+			gaps = append(gaps, e.entryOf(b.Replica))
+			continue
+		case b.Replica == e.self && b.Through > r.version:
+			e.stolen = true // somebody else writes under this identity (R1)
 			continue
 		}
 		delete(p.pulls, b.Replica)
-		e.findForks(r, b)
+		e.findForks(r, b, out)
 		if b.Through <= r.version || r.isHeld(now) {
 			e.stats.UpdatesRedundant += uint64(len(b.Updates))
 			continue
 		}
 		if hasHole(b, r.version) {
 			e.holes++
-			if b.Closed {
+			switch {
+			case b.Closed && room:
 				closed = true
-			} else if theirs == nil || b.Floor > r.version || !e.roomFor(theirs, m.Exceptions) {
+			case theirs == nil, b.Floor > r.version, !e.roomFor(theirs, m.Exceptions, nil),
+				e.isCleaning(now) && !e.cleansWith(now, p, m.Exchange):
 				e.stats.BatchesRefused++
 				continue
-			} else {
+			default:
 				e.stats.OpenHoles++
 				open = true
 			}
@@ -52,8 +61,20 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	if closed && !e.cfg.Unsafe.Classic {
 		e.raiseBatches(m)
 	}
+	if clean && !e.Clean() {
+		e.dirtySince = now
+	}
 	e.pullGaps(now, p, m.Exchange, gaps, out)
 	return e.changes != before
+}
+
+// entryOf returns what this node knows of a replica.
+func (e *Engine) entryOf(id clock.Replica) DigestEntry {
+	d := DigestEntry{Entry: clock.Entry{Replica: id}}
+	if r := e.lookup(id); r != nil {
+		d.Version = r.version
+	}
+	return d
 }
 
 // hasHole reports whether a version in (known, b.Through] has no update in b.
@@ -65,21 +86,25 @@ func hasHole(b *Batch, known clock.Version) bool {
 	return clock.Version(n) != b.Through-known
 }
 
-// roomFor reports whether a horizon over all of these fits the limit of replicas.
-func (e *Engine) roomFor(theirs []DigestEntry, exceptions []clock.Entry) bool {
+// roomFor reports whether state for all of these replicas fits the limit.
+func (e *Engine) roomFor(theirs []DigestEntry, exceptions []clock.Entry, batches []Batch) bool {
 	room := e.cfg.MaxReplicas - len(e.order)
-	if len(theirs)+len(exceptions) <= room {
+	if len(theirs)+len(exceptions)+len(batches) <= room {
 		return true
 	}
-	for _, d := range theirs {
-		if e.lookup(d.Replica) == nil {
+	need := func(id clock.Replica) {
+		if e.lookup(id) == nil {
 			room--
 		}
 	}
-	for _, x := range exceptions {
-		if e.lookup(x.Replica) == nil {
-			room--
-		}
+	for i := range theirs {
+		need(theirs[i].Replica)
+	}
+	for i := range exceptions {
+		need(exceptions[i].Replica)
+	}
+	for i := range batches {
+		need(batches[i].Replica)
 	}
 	return room >= 0
 }
@@ -120,18 +145,18 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, out *Output) {
 			continue
 		}
 		if u.Time > limit {
-			r.held = u.Time.Time().Add(-e.cfg.MaxDrift)
 			e.stats.Held++
-			e.changes++ // the digest changes
+			e.hold(r, u.Time.Time().Add(-e.cfg.MaxDrift))
 			return
 		}
 		s := e.space(u.Space)
 		if s == nil || !e.depsKnown(u) {
 			e.stats.BatchesRefused++
+			e.hold(r, now.Add(e.cfg.Interval)) // what it waits for comes first
 			return
 		}
 		e.hlc.Observe(u.Time)
-		kept := retain(u, s.name)
+		kept := retain(r, s, u)
 		e.advance(r, u.Version)
 		e.integrate(r, s, entry{kept, e.hasher.content(kept)}, out)
 		e.stats.UpdatesApplied++
@@ -143,10 +168,11 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, out *Output) {
 	}
 }
 
-// retain copies an update out of its message: key and value in one piece.
-func retain(u *model.Update, space string) *model.Update {
+// retain copies an update out of its message: key and value in one piece, names
+// shared.
+func retain(r *replica, s *space, u *model.Update) *model.Update {
 	kept := *u
-	kept.Space = space
+	kept.Replica, kept.Space = r.id, s.name
 	buf := make([]byte, len(u.Key)+len(u.Value))
 	n := copy(buf, u.Key)
 	copy(buf[n:], u.Value)
@@ -166,35 +192,42 @@ func (e *Engine) depsKnown(u *model.Update) bool {
 }
 
 // findForks looks in a batch for updates that are retained here with another
-// content: two writers used one identity. The larger hash stays, the replica is
-// frozen, and repair makes all nodes agree (R1).
-func (e *Engine) findForks(r *replica, b *Batch) {
+// content: two writers used one identity (R1).
+func (e *Engine) findForks(r *replica, b *Batch, out *Output) {
 	for _, u := range b.Updates {
 		if u.Version > r.version {
 			return
 		}
 		if en, ok := r.log.get(u.Version); ok {
 			if content := e.hasher.content(u); content != en.content {
-				e.fork(r, en, u, content)
+				e.fork(r, en, u, content, out)
 			}
 		}
 	}
 }
 
-// fork settles two contents of one dot: the larger hash wins.
-func (e *Engine) fork(r *replica, have entry, u *model.Update, content uint64) {
+// fork settles two contents of one dot: the larger hash wins, here and, by
+// repair, everywhere. If it is this node's own identity, it needs another.
+func (e *Engine) fork(r *replica, have entry, u *model.Update, content uint64, out *Output) {
 	e.stats.Forks++
-	if !r.frozen {
-		r.frozen = true
-		e.changes++
+	if r.id == e.self {
+		e.stolen = true
 	}
 	if content < have.content {
 		return
 	}
-	var out Output
 	e.discard(r, have)
+	e.forgetHeirs()
 	if s := e.space(u.Space); s != nil {
-		e.integrate(r, s, entry{retain(u, s.name), content}, &out)
+		e.integrate(r, s, entry{retain(r, s, u), content}, out)
+	}
+}
+
+// forgetHeirs makes all holes open: what is remembered to have replaced
+// something may be gone.
+func (e *Engine) forgetHeirs() {
+	for _, r := range e.order {
+		r.replaced = nil
 	}
 }
 

@@ -59,6 +59,7 @@ func (e *Engine) checkLog(r *replica) error {
 // which one supersedes the other (I9).
 func (e *Engine) checkSpace(s *space) error {
 	sum := space{name: s.name}
+	hasher := newHasher(e.cfg.Cluster) // its own: Check only reads
 	byKey := map[string][]*model.Update{}
 	for _, r := range e.order {
 		for en := range r.log.after(0) {
@@ -66,7 +67,7 @@ func (e *Engine) checkSpace(s *space) error {
 			if u.Space != s.name {
 				continue
 			}
-			e.account(&sum, en, +1)
+			account(&sum, en, +1, hasher)
 			if s.model == nil {
 				continue
 			}

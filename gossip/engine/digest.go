@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -167,44 +168,53 @@ func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []
 type assembly struct {
 	kind     Kind
 	exchange uint64
-	parts    []*Message
+	base     uint64
+	parts    [][]DigestEntry
+	have     []bool
 	missing  int
+	entries  int
+	last     *Message // the part that carries everything else
+	active   time.Time
 }
 
 // assemble returns m when its digest is whole, the completed message when m was
 // the last part missing, and nil while parts are missing. A peer assembles one
-// digest at a time; a newer one replaces it.
-func (p *peer) assemble(m *Message) *Message {
+// digest at a time, of at most MaxReplicas entries; a newer one replaces it.
+func (e *Engine) assemble(now time.Time, p *peer, m *Message) *Message {
 	n := int(m.Digest.Parts)
 	if n <= 1 {
 		return m
 	}
 	a := p.assembly
-	if a == nil || a.exchange != m.Exchange || a.kind != m.Kind || len(a.parts) != n {
-		a = &assembly{kind: m.Kind, exchange: m.Exchange, parts: make([]*Message, n), missing: n}
+	if a == nil || a.exchange != m.Exchange || a.kind != m.Kind || a.base != m.Digest.Base || len(a.parts) != n {
+		a = &assembly{
+			kind: m.Kind, exchange: m.Exchange, base: m.Digest.Base,
+			parts: make([][]DigestEntry, n), have: make([]bool, n), missing: n,
+		}
 		p.assembly = a
 	}
-	if a.parts[m.Digest.Part] != nil {
+	i := int(m.Digest.Part)
+	if a.have[i] {
 		return nil // repeated
 	}
-	a.parts[m.Digest.Part] = m
+	a.active = now
+	a.have[i], a.parts[i] = true, m.Digest.Entries
 	a.missing--
+	if i == n-1 {
+		a.last = m
+	}
+	if a.entries += len(m.Digest.Entries); a.entries > e.cfg.MaxReplicas {
+		p.assembly = nil
+		return nil
+	}
 	if a.missing > 0 {
 		return nil
 	}
 	p.assembly = nil
-	whole := *a.parts[n-1] // the last part carries everything else
-	whole.Digest = Digest{Full: m.Digest.Full, Base: m.Digest.Base}
-	for _, part := range a.parts {
-		if part.Digest.Base != m.Digest.Base {
-			return nil // not parts of one snapshot
-		}
-		entries := whole.Digest.Entries
-		if len(entries) > 0 && len(part.Digest.Entries) > 0 &&
-			entries[len(entries)-1].Replica.Compare(part.Digest.Entries[0].Replica) >= 0 {
-			return nil // not parts of one snapshot
-		}
-		whole.Digest.Entries = append(entries, part.Digest.Entries...)
+	whole := *a.last
+	whole.Digest = Digest{Full: m.Digest.Full, Base: a.base, Entries: slices.Concat(a.parts...)}
+	if !slices.IsSortedFunc(whole.Digest.Entries, func(a, b DigestEntry) int { return a.Replica.Compare(b.Replica) }) {
+		return nil // not parts of one snapshot
 	}
 	return &whole
 }

@@ -31,11 +31,16 @@ type Engine struct {
 	spaces     map[string]*space
 	spaceOrder []*space // ascending by name
 
-	peers     map[string]*peer
-	peerOrder []*peer // ascending by name
-	ring      []*peer // what is left of the shuffled round over living peers
-	exchanges uint64  // the last exchange id given
-	catchup   catchup
+	peers      map[string]*peer
+	peerOrder  []*peer // ascending by name
+	ring       []*peer // what is left of the shuffled round over living peers
+	exchanges  uint64  // the last exchange id given
+	catchup    catchup
+	cleaning   cleaning
+	dirtySince time.Time // meaningful while behind > 0
+
+	stolen  bool      // somebody else writes under self: it needs a new epoch (R1)
+	epochAt time.Time // when the last one was taken
 
 	interval time.Duration // between rounds, now
 	eager    int           // rounds to come that do not make interval longer

@@ -16,39 +16,55 @@ import (
 // there.
 func (e *Engine) meetSelf(now time.Time, digest []DigestEntry, out *Output) {
 	i, _ := slices.BinarySearchFunc(digest, e.self, func(d DigestEntry, r clock.Replica) int { return d.Replica.Compare(r) })
-	for ; i < len(digest) && digest[i].Replica.Node == e.self.Node; i++ {
+	newest := e.self
+	for ; i < len(digest) && digest[i].Replica.Node == e.self.Node && digest[i].Replica.Epoch < math.MaxUint64; i++ {
 		d := digest[i]
-		if d.Replica.Epoch < e.self.Epoch || d.Replica.Epoch == math.MaxUint64 {
-			continue
-		}
-		if d.Replica == e.self && d.Version <= e.replica(e.self).version {
+		switch own := e.lookup(e.self).version; {
+		case d.Replica != e.self:
+			newest = d.Replica
+		case d.Version > own:
+			e.stolen = true
+		default:
 			e.published = max(e.published, d.Version)
-			continue
 		}
-		e.newEpoch(now, d.Replica, out)
+	}
+	if newest != e.self || e.stolen {
+		e.newEpoch(now, newest, out)
 	}
 }
 
-// newEpoch makes this node a new replica, later than seen, and issues the
-// updates of the old one that still count again under the new one. If seen is the
-// old one itself, somebody else wrote under its id: what this node wrote there is
-// forgotten, and the other's updates come by gossip.
-func (e *Engine) newEpoch(now time.Time, seen clock.Replica, out *Output) {
-	old := e.replica(e.self)
+// newEpoch makes this node a new replica, later than newest, and issues the
+// updates of the old one that still count again under the new one. If the old
+// identity was stolen, what this node wrote under it is forgotten, and the thief's
+// updates come by gossip; until then this node is dirty, for it no longer knows
+// what it told others. At most one new epoch is taken per Timeout, so that two
+// nodes of one name do not flood the cluster with replicas.
+func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
+	if !e.epochAt.IsZero() && now.Sub(e.epochAt) < e.cfg.Timeout {
+		return
+	}
+	next := clock.Replica{Node: e.self.Node, Epoch: max(newest.Epoch+1, uint64(max(now.UnixMilli(), 0)))}
+	self := e.replica(next)
+	if self == nil {
+		return
+	}
+	old := e.lookup(e.self)
 	own := slices.Collect(old.log.after(0))
-	if seen == e.self {
+	if e.stolen {
+		had := old.version
 		for _, en := range own {
 			e.discard(old, en)
 		}
+		e.forgetHeirs()
 		e.advance(old, 0)
+		e.raise(old, had)
+		e.dirtySince = now
 	}
 	e.stats.Epochs++
-	e.published = 0
-	e.self.Epoch = max(seen.Epoch+1, uint64(max(now.UnixMilli(), 0)))
-	self := e.replica(e.self)
+	e.self, e.epochAt, e.stolen, e.published = next, now, false, 0
 	for _, en := range own {
 		s := e.spaces[en.update.Space]
-		if self == nil || s.model == nil {
+		if s.model == nil {
 			continue
 		}
 		u := *en.update

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -27,13 +28,16 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	}
 	p.epoch = m.From.Epoch
 	e.hear(now, p, m.HLC)
+	if m.Kind != Syn && m.To != e.self.Epoch {
+		return out, nil // meant for an earlier life: what that one knew, this one may not
+	}
+	before := e.changes
 	e.meetSelf(now, m.Digest.Entries, &out)
 	if m.Kind == Syn || m.Kind == Ack {
-		if m = p.assemble(m); m == nil {
+		if m = e.assemble(now, p, m); m == nil {
 			return out, nil
 		}
 	}
-	before := e.changes
 	switch m.Kind {
 	case Syn:
 		e.onSyn(now, p, m, &out)
@@ -45,6 +49,9 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		e.onPull(now, p, m, &out)
 	case Repair:
 		e.onRepair(now, p, m, &out)
+	}
+	if e.stolen {
+		e.newEpoch(now, e.self, &out)
 	}
 	if e.changes != before {
 		e.hurry(now) // what is new here is new to others
@@ -66,8 +73,10 @@ func (e *Engine) validate(m *Message) error {
 		return fmt.Errorf("%w: %v has MaxUpdate %d, this node %d", ErrMessage, m.From, m.MaxUpdate, e.cfg.MaxUpdate)
 	case !d.Full && (m.Kind == Syn || m.Kind == Ack && !m.Same):
 		return fmt.Errorf("%w: %v with a partial digest", ErrMessage, m.Kind)
-	case d.Parts > 1 && (d.Part >= d.Parts || m.Kind != Syn && m.Kind != Ack):
+	case d.Parts > 1 && (d.Part >= d.Parts || m.Kind != Syn && m.Kind != Ack || int(d.Parts) > e.cfg.MaxReplicas+1):
 		return fmt.Errorf("%w: part %d of %d in a %v", ErrMessage, d.Part, d.Parts, m.Kind)
+	case d.Parts > 1 && d.Part < d.Parts-1 && len(m.Batches) > 0:
+		return fmt.Errorf("%w: updates in part %d of %d", ErrMessage, d.Part, d.Parts)
 	case m.Kind == Repair && m.Repair == nil:
 		return fmt.Errorf("%w: repair without a step", ErrMessage)
 	}
@@ -92,10 +101,10 @@ func (e *Engine) hear(now time.Time, p *peer, hlc clock.Timestamp) {
 	}
 }
 
-// message returns a message with everything set that all messages carry.
-func (e *Engine) message(now time.Time, kind Kind, exchange uint64) *Message {
+// message returns a message to p with everything set that all messages carry.
+func (e *Engine) message(now time.Time, p *peer, kind Kind, exchange uint64) *Message {
 	return &Message{
-		Kind: kind, From: e.self, Exchange: exchange,
+		Kind: kind, From: e.self, To: p.epoch, Exchange: exchange,
 		HLC: max(e.hlc.Last(), clock.TimestampOf(now)), MaxUpdate: uint32(e.cfg.MaxUpdate),
 	}
 }
@@ -114,8 +123,9 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	e.exchanges++
 	e.stats.Exchanges.Started++
 	p.mine = &exchange{id: e.exchanges, mine: e.snapshot(now), at: e.changes, active: now}
-	m := e.message(now, Syn, p.mine.id)
+	m := e.message(now, p, Syn, p.mine.id)
 	m.Credit = e.credit(now, p)
+	m.Cleaning = e.wantsCleaning(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
 	e.sendDigest(p.name, m, out, e.cfg.Codec.Size)
 }
@@ -128,22 +138,41 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	p.answered = m.Exchange
 	e.stats.Exchanges.Answered++
 	x := &exchange{id: m.Exchange, theirs: m.Digest.Entries, base: m.Digest.Base, mine: e.snapshot(now), at: e.changes, active: now}
+	if x.theirs == nil {
+		x.theirs = []DigestEntry{}
+	}
 	p.its = x
-	ack := e.message(now, Ack, x.id)
+	ack := e.message(now, p, Ack, x.id)
 	ack.Credit = e.credit(now, p)
 	if same(x.theirs, x.mine) {
 		p.mark, p.lacking = e.changes, 0
-		ack.Same = true
-		ack.Hashes = e.hashes()
-		ack.Exceptions = e.exceptions()
+		e.agree(ack)
 		out.send(p.name, e.cfg.Codec.Size(ack) > e.cfg.MaxDatagram, ack)
 		return
 	}
 	_, p.lacking = e.lacking(now, x.theirs, 0)
 	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
+	ack.Cleaning = m.Cleaning && e.serveCleaning(now, x)
 	e.sendDigest(p.name, ack, out, func(ack *Message) int {
+		if ack.Cleaning {
+			return e.fillFromSnapshot(ack, x)
+		}
 		return e.fill(ack, x, e.lackedBy(x.theirs), m.Credit)
 	})
+}
+
+// agree makes an ACK say that the vectors are the same, with the state hashes, as
+// many as fit, and one exception if there is any: it stands for being dirty.
+func (e *Engine) agree(ack *Message) {
+	ack.Same = true
+	ack.Exceptions = e.exceptions()
+	ack.Exceptions = ack.Exceptions[:min(1, len(ack.Exceptions))]
+	hashes := e.hashes()
+	fit := sort.Search(len(hashes), func(i int) bool {
+		ack.Hashes = hashes[:i+1]
+		return e.cfg.Codec.Size(ack) > e.cfg.MaxStream
+	})
+	ack.Hashes = hashes[:fit]
 }
 
 // onAck takes what was lacking here and sends what the peer lacks: FIN.
@@ -164,14 +193,19 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		}
 		return
 	}
+	p.answersAfter(now.Sub(x.active))
 	x.active = now
 	x.theirs, x.base = m.Digest.Entries, m.Digest.Base
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
+	if m.Cleaning && e.behind > 0 {
+		e.cleaning = cleaning{peer: p, exchange: x.id}
+	}
+	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
 	if lacked := e.lackedBy(x.theirs); len(lacked) > 0 && m.Credit > 0 {
-		fin := e.message(now, Fin, x.id)
+		fin := e.message(now, p, Fin, x.id)
 		fin.Credit = e.credit(now, p)
 		fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 		if size := e.fill(fin, x, lacked, m.Credit); len(fin.Batches) > 0 {
@@ -190,6 +224,7 @@ func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	x.active = now
 	x.theirs = patched(x.theirs, m.Digest.Entries)
+	e.keepCleaning(now, p, x.id)
 	moved := e.applyAll(now, p, m, x.theirs, out)
 	e.goOn(now, p, x, moved, out)
 }
@@ -197,16 +232,26 @@ func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 // onPull answers with more of the replicas that it names: PUSH.
 func (e *Engine) onPull(now time.Time, p *peer, m *Message, out *Output) {
 	x := p.exchange(m.Exchange)
-	if x == nil || x.sent >= e.cfg.Budget {
+	if x == nil {
 		return // rounds bring the rest
 	}
 	x.active = now
-	push := e.message(now, Push, x.id)
+	push := e.message(now, p, Push, x.id)
+	if x.snapshot != nil {
+		x.skip(m.Digest.Entries)
+		push.Digest.Base = x.at
+		if size := e.fillFromSnapshot(push, x); len(push.Batches) > 0 {
+			out.send(p.name, size > e.cfg.MaxDatagram, push)
+		}
+		return
+	}
 	push.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 	size := e.fill(push, x, e.askedFor(m.Digest.Entries), m.Credit)
-	if len(push.Batches) > 0 {
-		out.send(p.name, size > e.cfg.MaxDatagram, push)
+	if len(push.Batches) == 0 { // the budget is used up: the peer need not wait
+		push.Digest.Entries = nil
+		size = e.cfg.Codec.Size(push)
 	}
+	out.send(p.name, size > e.cfg.MaxDatagram, push)
 }
 
 // exchange returns the conversation with this id, whoever initiated it.
@@ -221,22 +266,43 @@ func (p *peer) exchange(id uint64) *exchange {
 }
 
 // fill packs what the peer lacks into m, as the exchange's budget and the peer's
-// credit allow, and returns m's size. A message whose digest and exceptions
-// leave no room for an update carries none.
+// credit allow, and returns m's size. A message beside whose exceptions no update
+// fits carries none of them, and no open hole; one whose digest leaves no room
+// carries no updates.
 func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32) int {
 	room := min(chunk, e.cfg.Budget-x.sent, int(credit))
 	if room <= 0 || len(lacked) == 0 {
 		return e.cfg.Codec.Size(m)
 	}
 	m.Exceptions = e.exceptions()
-	if !e.hasRoom(m) {
+	gapless := !e.hasRoom(m)
+	if gapless {
 		m.Exceptions = nil
-		return e.cfg.Codec.Size(m)
+		if !e.hasRoom(m) {
+			return e.cfg.Codec.Size(m)
+		}
 	}
 	span(e.cfg.Rand, lacked)
 	done := e.pack(m, lacked, x.theirs, room)
+	if gapless {
+		for i := range m.Batches {
+			cutHole(&m.Batches[i])
+		}
+		m.Batches = slices.DeleteFunc(m.Batches, func(b Batch) bool { return b.From == b.Through })
+		done.size = e.cfg.Codec.Size(m)
+	}
 	x.sent += done.used
 	return done.size
+}
+
+// cutHole ends a batch before its first hole. What was closed by a part that is
+// cut off is no longer closed, so every hole counts.
+func cutHole(b *Batch) {
+	n := 0
+	for n < len(b.Updates) && b.Updates[n].Version == b.From+clock.Version(n)+1 {
+		n++
+	}
+	b.Updates, b.Through, b.Closed = b.Updates[:n], b.From+clock.Version(n), false
 }
 
 // goOn asks for more when the peer is known to have more and the last message
@@ -245,7 +311,7 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 	ask, versions := e.lacking(now, x.theirs, pullEntries)
 	p.lacking = versions
 	if versions > 0 && moved && e.credit(now, p) > 0 {
-		if versions > bulk {
+		if versions > bulk || e.cleansWith(now, p, x.id) {
 			e.catchup = catchup{peer: p, until: now.Add(stall)}
 		}
 		e.sendPull(now, p, x.id, ask, out)
@@ -253,6 +319,9 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 	}
 	if e.catchup.peer == p {
 		e.catchup = catchup{}
+	}
+	if e.cleansWith(now, p, x.id) {
+		e.cleaning = cleaning{}
 	}
 	if versions == 0 && len(e.lackedBy(x.theirs)) == 0 {
 		p.mark = e.changes
@@ -267,27 +336,32 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 	}
 }
 
+// sendPull asks for what follows these entries, as many as fit into a message.
 func (e *Engine) sendPull(now time.Time, p *peer, exchange uint64, ask []DigestEntry, out *Output) {
-	pull := e.message(now, Pull, exchange)
+	pull := e.message(now, p, Pull, exchange)
 	pull.Credit = uint32(min(chunk, e.cfg.Budget))
-	pull.Digest.Entries = ask
+	fit := sort.Search(len(ask), func(i int) bool {
+		pull.Digest.Entries = ask[:i+1]
+		return e.cfg.Codec.Size(pull) > e.cfg.MaxStream
+	})
+	pull.Digest.Entries = ask[:fit]
 	e.stats.Pulls++
 	out.send(p.name, e.cfg.Codec.Size(pull) > e.cfg.MaxDatagram, pull)
 }
 
-// pullGaps asks once for what a batch left out: at most one pull is under way
+// pullGaps asks once for what batches left out: at most one pull is under way
 // for each peer and replica (R3).
-func (e *Engine) pullGaps(now time.Time, p *peer, exchange uint64, gaps []*replica, out *Output) {
+func (e *Engine) pullGaps(now time.Time, p *peer, exchange uint64, gaps []DigestEntry, out *Output) {
 	var ask []DigestEntry
-	for _, r := range gaps {
-		if at, ok := p.pulls[r.id]; ok && now.Sub(at) < e.cfg.Timeout {
+	for _, d := range gaps {
+		if at, ok := p.pulls[d.Replica]; ok && now.Sub(at) < e.cfg.Timeout {
 			continue
 		}
-		if len(ask) == pullEntries {
+		if len(p.pulls) == pullEntries {
 			break
 		}
-		p.pulls[r.id] = now
-		ask = append(ask, DigestEntry{Entry: clock.Entry{Replica: r.id, Version: r.version}})
+		p.pulls[d.Replica] = now
+		ask = append(ask, d)
 	}
 	if len(ask) > 0 {
 		slices.SortFunc(ask, func(a, b DigestEntry) int { return a.Replica.Compare(b.Replica) })

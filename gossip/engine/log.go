@@ -151,19 +151,25 @@ func (r *replacements) add(dropped clock.Version, by *replica, version clock.Ver
 }
 
 // heir returns the retained update that made version redundant, directly or
-// over others; ok is false when that is not remembered.
+// over others; ok is false when that is not remembered. It shortens the way that
+// it went, for the next time.
 func (r *replica) heir(version clock.Version) (by *replica, v clock.Version, ok bool) {
+	var way []*replacement
 	for range replacementsLen {
 		if r.replaced == nil {
 			return nil, 0, false
 		}
-		s := r.replaced[version%replacementsLen]
+		s := &r.replaced[version%replacementsLen]
 		if s.dropped != version {
 			return nil, 0, false
 		}
 		if _, _, ok := s.by.log.find(s.version); ok {
+			for _, w := range way {
+				w.by, w.version = s.by, s.version
+			}
 			return s.by, s.version, true
 		}
+		way = append(way, s)
 		r, version = s.by, s.version
 	}
 	return nil, 0, false

@@ -33,6 +33,7 @@ func (k Kind) String() string {
 type Message struct {
 	Kind      Kind
 	From      clock.Replica   // who sends: transports do not tell
+	To        uint64          // the receiver's epoch as the sender knows it; 0: it does not, in a first SYN
 	Exchange  uint64          // names the exchange, chosen by its initiator; unique per initiator for long enough
 	HLC       clock.Timestamp // the sender's clock when it encoded this
 	MaxUpdate uint32          // bytes; a cluster-wide constant (R2)
@@ -50,6 +51,9 @@ type Message struct {
 	// Same says, in an ACK, that the sender's vector equals the SYN's; the digest
 	// is empty then. In a repair it says that the sender's vector is still that.
 	Same bool
+	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
+	// untruncated; in the ACK it says that the peer does it (R5).
+	Cleaning bool
 	// Hashes are the state hashes of the sender's attached spaces, in an ACK that
 	// says Same.
 	Hashes []SpaceHash

@@ -22,10 +22,11 @@ const (
 // the digests of the exchanges under way.
 type peer struct {
 	name  string
-	state PeerState // PeerRemoved: never announced, or removed; only answered
-	epoch uint64    // of its latest message
-	heard time.Time // when that came
-	slow  bool      // its clock was more than MaxDrift behind this node's
+	state PeerState     // PeerRemoved: never announced, or removed; only answered
+	epoch uint64        // of its latest message
+	heard time.Time     // when that came
+	slow  bool          // its clock was more than MaxDrift behind this node's
+	delay time.Duration // smoothed, from a SYN to its ACK; 0: not known
 
 	answered uint64    // the last exchange of the peer that was answered: its ids grow
 	mine     *exchange // initiated here
@@ -50,7 +51,9 @@ type exchange struct {
 	base   uint64        // the peer's Base of theirs
 	sent   int           // bytes of batches sent
 	done   bool          // counted; the peer may still pull
-	active time.Time     // of the last message
+
+	snapshot []run     // what a cleaning exchange still has to send (R5); nil in others
+	active   time.Time // of the last message
 }
 
 // catchup is a conversation in which this node pulls a lot: meanwhile it accepts
@@ -77,6 +80,9 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 		e.dropPeer(name)
 		return
 	}
+	if len(e.peers) >= e.cfg.MaxPeers && e.peers[name] == nil {
+		e.evictStranger()
+	}
 	p := e.peer(name)
 	if p == nil || p.state == s {
 		return
@@ -86,6 +92,43 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 	if s == PeerAlive {
 		e.hurry(now) // it may lack anything
 	}
+}
+
+// evictStranger makes room for a member: of those that are only answered, the
+// one that was silent for longest goes.
+func (e *Engine) evictStranger() {
+	var oldest *peer
+	for _, p := range e.peerOrder {
+		if p.state == PeerRemoved && (oldest == nil || p.heard.Before(oldest.heard)) {
+			oldest = p
+		}
+	}
+	if oldest != nil {
+		e.dropPeer(oldest.name)
+	}
+}
+
+// answersAfter notes how long the peer took to answer.
+func (p *peer) answersAfter(d time.Duration) {
+	if p.delay == 0 {
+		p.delay = d
+	} else {
+		p.delay += (d - p.delay) / 4
+	}
+}
+
+// isBusy reports whether an exchange with p may still be answered: a new one
+// would break it off. An answer is waited for four times as long as usual, and
+// for at most an Interval.
+func (e *Engine) isBusy(now time.Time, p *peer) bool {
+	if p.mine == nil || p.mine.done {
+		return false
+	}
+	patience := e.cfg.Interval
+	if p.delay > 0 {
+		patience = min(patience, max(4*p.delay, e.cfg.MinInterval))
+	}
+	return now.Sub(p.mine.active) < patience
 }
 
 // peer returns what is kept about a node, nil when the limit of peers is reached.
@@ -151,8 +194,10 @@ func (e *Engine) expire(now time.Time) {
 		if p.repair != nil && now.Sub(p.repair.active) >= e.cfg.Timeout {
 			p.repair = nil
 		}
-		if p.mine == nil && p.its == nil {
+		if p.assembly != nil && now.Sub(p.assembly.active) >= e.cfg.Timeout {
 			p.assembly = nil
+		}
+		if p.mine == nil && p.its == nil {
 			clear(p.pulls)
 			if p.state == PeerRemoved && p.repair == nil && now.Sub(p.heard) >= e.cfg.Timeout {
 				e.dropPeer(p.name)

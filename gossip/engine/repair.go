@@ -33,10 +33,10 @@ func (e *Engine) halfMessage() int { return (e.cfg.MaxStream - e.cfg.MaxUpdate) 
 // exchange that showed the vectors to be equal.
 type repair struct {
 	id     uint64
-	spaces []*space // the first is under way
-	parts  int      // messages of hashes that are not answered yet
-	todo   []Range  // of the first space, what is still to be compared
-	wanted int      // updates asked for and not here yet
+	spaces []*space               // the first is under way
+	parts  map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
+	todo   []Range                // of the first space, what is still to be compared
+	wanted map[clock.Dot]bool     // asked for and not here yet
 	active time.Time
 	cleans bool   // the end of it proves this node clean …
 	holes  uint64 // … if no further hole was applied meanwhile
@@ -47,6 +47,8 @@ type served struct {
 	id    uint64
 	at    uint64 // this node's changes when the vectors were equal
 	until time.Time
+	space *space                 // of the latest step: it was verified
+	parts map[clock.Version]bool // of its hashes: compared, each once
 }
 
 // hashes returns the state hashes of all spaces.
@@ -74,21 +76,14 @@ func (e *Engine) compareHashes(now time.Time, p *peer, m *Message, out *Output) 
 	if e.cfg.Unsafe.Classic || e.Clean() && !peerClean {
 		return
 	}
-	cleans := !e.Clean() && peerClean
+	cleans := !e.Clean() && peerClean && e.allShared(m.Hashes)
 	var spaces []*space
-	attached := 0
 	for _, h := range m.Hashes {
-		s := e.spaces[h.Space]
-		if s == nil || s.model == nil || h.Relayed {
-			cleans = false
-			continue
-		}
-		attached++
-		if s.hash != h.Hash || !e.Clean() && peerClean {
+		if s := e.spaces[h.Space]; s != nil && s.model != nil && !h.Relayed && (s.hash != h.Hash || cleans) {
 			spaces = append(spaces, s)
 		}
 	}
-	if cleans = cleans && attached == len(e.spaceOrder); !cleans && len(spaces) == 0 {
+	if !cleans && len(spaces) == 0 {
 		return
 	}
 	if e.Clean() {
@@ -96,10 +91,32 @@ func (e *Engine) compareHashes(now time.Time, p *peer, m *Message, out *Output) 
 	}
 	if p.repair == nil && !now.Before(p.repairFrom) {
 		e.stats.Repairs++
-		p.repair = &repair{id: m.Exchange, spaces: spaces, cleans: cleans, holes: e.holes}
+		p.repair = &repair{
+			id: m.Exchange, spaces: spaces, cleans: cleans, holes: e.holes,
+			parts: map[clock.Version]bool{}, wanted: map[clock.Dot]bool{},
+		}
 		p.repairFrom = now.Add(repairEvery)
 		e.repairSpace(now, p, out)
 	}
+}
+
+// allShared reports whether all updates, here and at a peer with these hashes,
+// are of spaces that both have models for.
+func (e *Engine) allShared(theirs []SpaceHash) bool {
+	shared := map[string]bool{}
+	for _, h := range theirs {
+		s := e.spaces[h.Space]
+		if h.Relayed || s == nil || s.model == nil {
+			return false
+		}
+		shared[h.Space] = true
+	}
+	for _, s := range e.spaceOrder {
+		if s.updates > 0 && !shared[s.name] {
+			return false
+		}
+	}
+	return true
 }
 
 // repairSpace begins with the next space of a repair, or ends it.
@@ -115,9 +132,12 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 	}
 	s := r.spaces[0]
 	e.verify(s)
+	number := clock.Version(0)
 	for part := range slices.Chunk(e.replicaHashes(s), e.repairHashes()) {
-		r.parts++
-		e.sendRepair(now, p, r.id, true, &RepairStep{Phase: RepairHashes, Space: s.name, Hashes: part}, out)
+		number++
+		r.parts[number] = true
+		step := &RepairStep{Phase: RepairHashes, Space: s.name, Range: Range{Through: number}, Hashes: part}
+		e.sendRepair(now, p, r.id, true, step, out)
 	}
 }
 
@@ -130,48 +150,10 @@ func (e *Engine) settle() {
 	e.behind = 0
 }
 
-// verify drops retained updates of a space whose content is no longer what was
-// retained.
-func (e *Engine) verify(s *space) {
-	for _, r := range e.order {
-		for _, en := range slices.Collect(r.log.after(0)) {
-			if en.update.Space == s.name && e.hasher.content(en.update) != en.content {
-				e.stats.Repaired++
-				e.discard(r, en)
-			}
-		}
-	}
-}
-
-// replicaHashes returns, per replica, the hash of all that is retained of it in
-// a space, tombstones included.
-func (e *Engine) replicaHashes(s *space) []ReplicaHash {
-	var all []ReplicaHash
-	for _, r := range e.order {
-		if r.version > 0 {
-			all = append(all, ReplicaHash{r.id, r.version, r.floor, e.hashOf(r, s, r.version)})
-		}
-	}
-	return all
-}
-
-func (e *Engine) hashOf(r *replica, s *space, through clock.Version) Hash {
-	var h Hash
-	for en := range r.log.after(0) {
-		if en.update.Version > through {
-			break
-		}
-		if en.update.Space == s.name {
-			h = h.Plus(e.hasher.member(en.update.Dot, en.content))
-		}
-	}
-	return h
-}
-
 // sendRepair sends a step of the repair with this id. same says whether this
 // node's vector is still what it was when the vectors were equal.
 func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, same bool, step *RepairStep, out *Output) {
-	m := e.message(now, Repair, id)
+	m := e.message(now, p, Repair, id)
 	m.Same = same
 	m.Repair = step
 	out.send(p.name, e.cfg.Codec.Size(m) > e.cfg.MaxDatagram, m)
@@ -199,7 +181,7 @@ func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
 
 // admit reports whether this node takes part in a repair that a peer drives.
 func (e *Engine) admit(now time.Time, p *peer, m *Message, s *space) bool {
-	if p.served.id == m.Exchange {
+	if p.served.id == m.Exchange && !p.served.until.IsZero() {
 		p.served.until = now.Add(repairEvery)
 		return true
 	}
@@ -217,8 +199,15 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 	same := p.served.at == e.changes
 	switch step.Phase {
 	case RepairHashes:
-		e.verify(s)
-		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Hashes: e.differing(s, step.Hashes)}
+		if p.served.space != s {
+			e.verify(s)
+			p.served.space, p.served.parts = s, map[clock.Version]bool{}
+		}
+		if p.served.parts[step.Range.Through] || len(p.served.parts) > e.cfg.MaxReplicas/e.repairHashes() {
+			return // repeated
+		}
+		p.served.parts[step.Range.Through] = true
+		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Range: step.Range, Hashes: e.differing(s, step.Hashes)}
 		e.sendRepair(now, p, m.Exchange, same, answer, out)
 	case RepairAsk:
 		if answer := e.listDots(s, step.Range); answer != nil {
@@ -235,7 +224,10 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 	r := p.repair
 	switch step.Phase {
 	case RepairDiffer:
-		r.parts--
+		if !r.parts[step.Range.Through] {
+			return // repeated
+		}
+		delete(r.parts, step.Range.Through)
 		for _, h := range step.Hashes {
 			r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
 		}
@@ -250,9 +242,11 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 		}
 	case RepairUpdates:
 		e.unite(s, step.Updates, out)
-		r.wanted = max(0, r.wanted-len(step.Updates))
+		for _, u := range step.Updates {
+			delete(r.wanted, u.Dot)
+		}
 	}
-	if len(r.todo) == 0 && r.parts <= 0 && r.wanted == 0 {
+	if len(r.todo) == 0 && len(r.parts) == 0 && len(r.wanted) == 0 {
 		r.spaces = r.spaces[1:]
 		e.repairSpace(now, p, out)
 	}
@@ -262,44 +256,6 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 func (e *Engine) ask(now time.Time, p *peer, s *space, out *Output) {
 	step := &RepairStep{Phase: RepairAsk, Space: s.name, Range: p.repair.todo[0]}
 	e.sendRepair(now, p, p.repair.id, true, step, out)
-}
-
-// differing returns the replicas whose hash differs here.
-func (e *Engine) differing(s *space, theirs []ReplicaHash) []ReplicaHash {
-	var differ []ReplicaHash
-	for _, h := range theirs {
-		r := e.lookup(h.Replica)
-		if r == nil || r.version < h.Through {
-			continue
-		}
-		if own := e.hashOf(r, s, h.Through); own != h.Hash {
-			differ = append(differ, ReplicaHash{r.id, h.Through, r.floor, own})
-		}
-	}
-	return differ
-}
-
-// listDots lists the retained dots of a range, or of its beginning.
-func (e *Engine) listDots(s *space, g Range) *RepairStep {
-	r := e.lookup(g.Replica)
-	if r == nil || r.version < g.Through || g.From >= g.Through {
-		return nil
-	}
-	var dots []RepairDot
-	for en := range r.log.after(g.From) {
-		if en.update.Version > g.Through {
-			break
-		}
-		if en.update.Space != s.name {
-			continue
-		}
-		if len(dots) == e.repairDots() {
-			g.Through = dots[len(dots)-1].Version
-			break
-		}
-		dots = append(dots, RepairDot{en.update.Version, en.content})
-	}
-	return &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
 }
 
 // onDots compares a run of the peer's dots with this node's, sends what the
@@ -314,7 +270,9 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 		return false
 	}
 	send, want := e.difference(r, s, step)
-	rep.wanted += len(want)
+	for _, d := range want {
+		rep.wanted[clock.Dot{Replica: r.id, Version: d.Version}] = true
+	}
 	e.sendUpdates(now, p, rep.id, true, s, g, want, send, out)
 	if rep.todo[0].From = g.Through; rep.todo[0].From >= rep.todo[0].Through {
 		rep.todo = rep.todo[1:]
@@ -323,52 +281,6 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 		e.ask(now, p, s, out)
 	}
 	return true
-}
-
-// difference returns what the peer lacks of a run of r, and what it has that is
-// lacking here.
-func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*model.Update, want []RepairDot) {
-	theirs := make(map[clock.Version]uint64, len(step.Dots))
-	for _, d := range step.Dots {
-		theirs[d.Version] = d.Content
-	}
-	for en := range r.log.after(step.Range.From) {
-		u := en.update
-		if u.Version > step.Range.Through {
-			break
-		}
-		if u.Space != s.name {
-			continue
-		}
-		content, both := theirs[u.Version]
-		if !both || content < en.content {
-			send = append(send, u)
-		}
-		if both && content <= en.content {
-			delete(theirs, u.Version)
-		}
-	}
-	for _, d := range step.Dots {
-		if _, ok := theirs[d.Version]; ok {
-			want = append(want, d)
-		}
-	}
-	return send, want
-}
-
-// wanted returns the updates that a step asks for.
-func (e *Engine) wanted(s *space, step *RepairStep) []*model.Update {
-	r := e.lookup(step.Range.Replica)
-	if r == nil {
-		return nil
-	}
-	var send []*model.Update
-	for _, d := range step.Dots {
-		if en, ok := r.log.get(d.Version); ok && en.update.Space == s.name {
-			send = append(send, en.update)
-		}
-	}
-	return send
 }
 
 // sendUpdates sends updates and wishes in as many messages as the limits need.
@@ -384,27 +296,5 @@ func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, same bool, s *sp
 			step.Updates = append(step.Updates, updates[0])
 		}
 		e.sendRepair(now, p, id, same, step, out)
-	}
-}
-
-// unite adds updates that another node retains and this one does not, in
-// versions that this one covers: the model decides whether they count (R12).
-// Nothing is removed because it is absent elsewhere.
-func (e *Engine) unite(s *space, updates []*model.Update, out *Output) {
-	for _, u := range updates {
-		r := e.lookup(u.Replica)
-		if r == nil || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
-			continue
-		}
-		content := e.hasher.content(u)
-		if have, ok := r.log.get(u.Version); ok {
-			if content != have.content {
-				e.stats.Repaired++
-				e.fork(r, have, u, content)
-			}
-			continue
-		}
-		e.stats.Repaired++
-		e.integrate(r, s, entry{retain(u, s.name), content}, out)
 	}
 }

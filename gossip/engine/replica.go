@@ -17,13 +17,18 @@ type replica struct {
 	floor    clock.Version // the highest version that collection dropped (R8)
 	log      log           // retained; versions ≤ version
 	replaced replacements
-	held     time.Time // apply nothing of it before: its clock ran ahead; zero: not held
-	frozen   bool      // forked: apply nothing of it any more (R1)
+	held     time.Time // apply nothing of it before: something about its next update must wait; zero: not held
 }
 
 // isHeld reports whether updates of r are not accepted now.
 func (r *replica) isHeld(now time.Time) bool {
-	return r.frozen || !r.held.IsZero() && now.Before(r.held)
+	return !r.held.IsZero() && now.Before(r.held)
+}
+
+// hold makes r wait: the digest says so, and peers send others first.
+func (e *Engine) hold(r *replica, until time.Time) {
+	r.held = until
+	e.changes++
 }
 
 // lookup returns the state of a replica, nil when there is none.
@@ -55,26 +60,28 @@ func (e *Engine) replica(id clock.Replica) *replica {
 	return r
 }
 
-// advance sets V of r and keeps count of what is behind the horizon.
+// advance sets V of r.
 func (e *Engine) advance(r *replica, version clock.Version) {
-	if r.version < r.horizon && version >= r.horizon {
-		e.behind--
-	}
 	if r.version != version {
 		e.changes++
 	}
-	r.version = version
+	e.place(r, version, r.horizon)
 }
 
 // raise raises the horizon of r to at least version.
 func (e *Engine) raise(r *replica, version clock.Version) {
-	if version <= r.horizon {
-		return
+	e.place(r, r.version, max(r.horizon, version))
+}
+
+// place sets V and H of r and keeps count of what is behind the horizon.
+func (e *Engine) place(r *replica, version, horizon clock.Version) {
+	if r.version < r.horizon {
+		e.behind--
 	}
-	if r.version >= r.horizon && r.version < version {
+	if version < horizon {
 		e.behind++
 	}
-	r.horizon = version
+	r.version, r.horizon = version, horizon
 }
 
 // space is one named set of updates and the model that reads it.
@@ -129,7 +136,7 @@ func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 		out.Changed = append(out.Changed, model.Change{New: u, Old: old})
 	}
 	r.log.insert(en)
-	e.account(s, en, +1)
+	account(s, en, +1, e.hasher)
 }
 
 // drop takes an update out of the log that version of by made redundant.
@@ -148,11 +155,11 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 	if !ok {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
-	e.account(e.spaces[u.Space], en, -1)
+	account(e.spaces[u.Space], en, -1, e.hasher)
 }
 
 // account adds an entry to the figures of its space (sign +1) or takes it out (-1).
-func (e *Engine) account(s *space, en entry, sign int) {
+func account(s *space, en entry, sign int, hasher *hasher) {
 	u := en.update
 	s.updates += sign
 	s.bytes += int64(sign * (len(u.Key) + len(u.Value)))
@@ -162,7 +169,7 @@ func (e *Engine) account(s *space, en entry, sign int) {
 	if u.Collectable() {
 		return
 	}
-	if h := e.hasher.member(u.Dot, en.content); sign > 0 {
+	if h := hasher.member(u.Dot, en.content); sign > 0 {
 		s.hash = s.hash.Plus(h)
 	} else {
 		s.hash = s.hash.Minus(h)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -17,9 +18,9 @@ func (e *Engine) Tick(now time.Time) Output {
 	}
 	e.expire(now)
 	e.round = now
-	p := e.choose()
+	p, alone := e.choose(now)
 	switch {
-	case p == nil:
+	case alone:
 		e.interval = e.cfg.MaxInterval
 	case e.eager > 0:
 		e.eager--
@@ -63,29 +64,34 @@ func (e *Engine) relax() {
 // failedEvery is how often, in rounds, a failed peer is tried: partitions heal.
 const failedEvery = 10
 
-// choose returns the peer of the next round, nil when there is none. A third of
-// the rounds goes to any peer at random; the others to the more different one of
-// the next two of a shuffled round-robin, so that nobody waits for long (DESIGN §7).
-func (e *Engine) choose() *peer {
+// choose returns the peer of the next round, nil when there is none or each has
+// an exchange under way, and whether this node is alone. A third of the rounds
+// goes to any peer at random; the others to the more different one of the next two
+// of a shuffled round-robin, so that nobody waits for long (DESIGN §7).
+func (e *Engine) choose(now time.Time) (p *peer, alone bool) {
 	var alive, failed []*peer
+	alone = true
 	for _, p := range e.peerOrder {
-		switch p.state {
-		case PeerAlive:
+		alone = alone && p.state == PeerRemoved
+		switch {
+		case e.isBusy(now, p):
+		case p.state == PeerAlive:
 			alive = append(alive, p)
-		case PeerFailed:
+		case p.state == PeerFailed:
 			failed = append(failed, p)
 		}
 	}
 	rng := e.cfg.Rand
 	if len(failed) > 0 && (len(alive) == 0 || rng.Intn(failedEvery) == 0) {
-		return failed[rng.Intn(len(failed))]
+		return failed[rng.Intn(len(failed))], alone
 	}
 	if len(alive) == 0 {
-		return nil
+		return nil, alone
 	}
 	if rng.Intn(3) == 0 {
-		return alive[rng.Intn(len(alive))]
+		return alive[rng.Intn(len(alive))], alone
 	}
+	e.ring = slices.DeleteFunc(e.ring, func(p *peer) bool { return e.isBusy(now, p) })
 	if len(e.ring) == 0 {
 		e.ring = alive
 		rng.Shuffle(len(e.ring), func(i, j int) { e.ring[i], e.ring[j] = e.ring[j], e.ring[i] })
@@ -93,7 +99,7 @@ func (e *Engine) choose() *peer {
 	if len(e.ring) > 1 && e.divergence(e.ring[1]) > e.divergence(e.ring[0]) {
 		e.ring[0], e.ring[1] = e.ring[1], e.ring[0]
 	}
-	p := e.ring[0]
+	p = e.ring[0]
 	e.ring = e.ring[1:]
-	return p
+	return p, alone
 }

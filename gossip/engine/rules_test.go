@@ -28,7 +28,7 @@ func update(version clock.Version, key string) *model.Update {
 // message returns a message from peer with batches.
 func message(kind engine.Kind, exchange uint64, batches ...engine.Batch) *engine.Message {
 	return &engine.Message{
-		Kind: kind, From: clock.Replica{Node: "peer", Epoch: 1}, Exchange: exchange,
+		Kind: kind, From: clock.Replica{Node: "peer", Epoch: 1}, To: 1_700_000_000_000, Exchange: exchange,
 		MaxUpdate: 1 << 20, Credit: 1 << 20, Batches: batches,
 	}
 }

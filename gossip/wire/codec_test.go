@@ -116,11 +116,11 @@ func TestStandardMsgpack(t *testing.T) {
 		if want := fmt.Sprint([]any{Version, "test", uint8(m.Kind), m.From.Node}); head != want {
 			t.Fatalf("first fields %v, want %v", head, want)
 		}
-		if got := len(fields[16].([]any)); got != len(m.Batches) {
+		if got := len(fields[len(fields)-1].([]any)); got != len(m.Batches) {
 			t.Fatalf("%d batches, want %d", got, len(m.Batches))
 		}
 		for i, b := range m.Batches {
-			batch := fields[16].([]any)[i].([]any)
+			batch := fields[len(fields)-1].([]any)[i].([]any)
 			if n := len(b.Updates); n > 0 && !bytes.Equal(batch[len(batch)-1].([]byte), b.Updates[n-1].Value) {
 				t.Fatalf("last element of batch %d is %x, want %x", i, batch[len(batch)-1], b.Updates[n-1].Value)
 			}

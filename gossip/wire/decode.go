@@ -43,6 +43,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.From.Epoch = r.uint("sender's epoch")
 	r.epoch = m.From.Epoch
 	r.replicas = append(r.replicas, m.From)
+	m.To = m.From.Epoch + uint64(r.int("receiver's epoch"))
 	m.Exchange = r.uint("exchange")
 	m.HLC = clock.Timestamp(r.uint("HLC"))
 	r.hlc = m.HLC
@@ -52,6 +53,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.Digest = r.digest()
 	m.Exceptions = r.exceptions()
 	m.Same = r.bool("same")
+	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
 	m.Reports = r.reports()
 	m.Repair = r.repair()

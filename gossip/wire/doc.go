@@ -27,25 +27,27 @@
 //
 // # Message
 //
-// A message of any kind is one array of 17 fields. An empty field is one byte.
+// A message of any kind is one array of 19 fields. An empty field is one byte.
 //
 //	 0  uint          format version: Version
 //	 1  str           cluster id
 //	 2  uint          kind, 1 … 6
 //	 3  str           sender's node
 //	 4  uint          sender's epoch
-//	 5  uint          exchange
-//	 6  uint          HLC: base of the updates' times
-//	 7  uint          MaxUpdate, below 2^32
-//	 8  uint          credit, below 2^32
-//	 9  nil | [ 3 × float64 ]   rates: desired, maximum, capacity; finite, not negative
-//	10  nil | digest
-//	11  [ (replica, uint version) … ]   exceptions
-//	12  bool          same
-//	13  [ (space, bin hash, bool relayed) … ]   state hashes
-//	14  [ (replica, uint head, uint HLC, uint safe, bin view, bin outside) … ]   reports
-//	15  nil | repair  exactly in messages of kind repair
-//	16  [ batch … ]
+//	 5  int           receiver's epoch less the sender's
+//	 6  uint          exchange
+//	 7  uint          HLC: base of the updates' times
+//	 8  uint          MaxUpdate, below 2^32
+//	 9  uint          credit, below 2^32
+//	10  nil | [ 3 × float64 ]   rates: desired, maximum, capacity; finite, not negative
+//	11  nil | digest
+//	12  [ (replica, uint version) … ]   exceptions
+//	13  bool          same
+//	14  bool          cleaning
+//	15  [ (space, bin hash, bool relayed) … ]   state hashes
+//	16  [ (replica, uint head, uint HLC, uint safe, bin view, bin outside) … ]   reports
+//	17  nil | repair  exactly in messages of kind repair
+//	18  [ batch … ]
 //
 //	digest  [ bool full, uint part, uint parts, uint base,
 //	          [ (replica, uint version) … ],       strictly ascending by replica

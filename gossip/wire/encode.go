@@ -9,7 +9,7 @@ import (
 // How many elements the parts of a message have, at most. The decoder knows the
 // number of fields of a message; the rest only fixes the width of headers.
 const (
-	messageFields = 17
+	messageFields = 19
 	replicaFields = 3
 	pairFields    = replicaFields + 1
 	batchFields   = replicaFields + 5
@@ -28,6 +28,7 @@ func (w *writer) message(cluster string, m *engine.Message) {
 	w.str(m.From.Node)
 	w.uint(m.From.Epoch)
 	w.replicas.self = m.From
+	w.int(int64(m.To - m.From.Epoch))
 	w.uint(m.Exchange)
 	w.uint(uint64(m.HLC))
 	w.hlc = m.HLC
@@ -37,6 +38,7 @@ func (w *writer) message(cluster string, m *engine.Message) {
 	w.digest(&m.Digest)
 	w.exceptions(m.Exceptions)
 	w.bool(m.Same)
+	w.bool(m.Cleaning)
 	w.hashes(m.Hashes)
 	w.reports(m.Reports)
 	w.repair(m.Repair)

@@ -47,7 +47,7 @@ func samples() []*engine.Message {
 	rich.Kind, rich.Expires, rich.Space = model.Tombstone|3, rich.Time+60_000<<logicalBits, "settings"
 	rich.Context = clock.NewVector([]clock.Entry{entry(a, 4), entry(b, 8)})
 	rich.Deps = []clock.Dot{{Replica: b, Version: 7}, {Replica: clock.Replica{Node: "c"}, Version: 300}}
-	head := engine.Message{From: a, Exchange: 77, HLC: start + 1000<<logicalBits, MaxUpdate: 1 << 20, Credit: 65536}
+	head := engine.Message{From: a, To: 1_700, Exchange: 77, HLC: start + 1000<<logicalBits, MaxUpdate: 1 << 20, Credit: 65536}
 	message := func(k engine.Kind, f func(m *engine.Message)) *engine.Message {
 		m := head
 		m.Kind = k
@@ -64,7 +64,7 @@ func samples() []*engine.Message {
 	return []*engine.Message{
 		message(engine.Syn, func(m *engine.Message) {
 			m.Digest, m.Rates = digest, engine.Rates{Desired: 10, Maximum: 20.5, Capacity: 100}
-			m.Exceptions = []clock.Entry{entry(b, 80_000)}
+			m.Exceptions, m.Cleaning = []clock.Entry{entry(b, 80_000)}, true
 		}),
 		message(engine.Ack, func(m *engine.Message) {
 			m.Same, m.Hashes = true, []engine.SpaceHash{{Space: "carts", Hash: engine.Hash{Hi: 1, Lo: 2}, Relayed: true}}

@@ -40,12 +40,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	const n = 60_000
-	check("updates", push(16, func(w *writer) { bareUpdates(w, n) }), false)
-	check("updates with context", push(16, func(w *writer) { contextUpdates(w, n) }), false)
-	check("batches", push(16, func(w *writer) { bareBatches(w, n) }), false)
-	check("known exceptions", push(11, func(w *writer) { knownEntries(w, n) }), false)
-	check("new exceptions", push(11, func(w *writer) { newEntries(w, n, func(int) string { return "" }) }), false)
-	check("digest", push(10, func(w *writer) {
+	check("updates", push(messageFields-1, func(w *writer) { bareUpdates(w, n) }), false)
+	check("updates with context", push(messageFields-1, func(w *writer) { contextUpdates(w, n) }), false)
+	check("batches", push(messageFields-1, func(w *writer) { bareBatches(w, n) }), false)
+	check("known exceptions", push(12, func(w *writer) { knownEntries(w, n) }), false)
+	check("new exceptions", push(12, func(w *writer) { newEntries(w, n, func(int) string { return "" }) }), false)
+	check("digest", push(11, func(w *writer) {
 		l := w.begin(6)
 		w.bool(true)
 		w.uint(0)
@@ -55,12 +55,12 @@ func TestMemoryIsBounded(t *testing.T) {
 		w.end(w.begin(0))
 		w.end(l)
 	}), false)
-	check("array of 4 G", push(16, func(w *writer) { w.b = append(w.b, codeArray32, 255, 255, 255, 255) }), true)
-	check("array of what is left", push(11, func(w *writer) {
+	check("array of 4 G", push(messageFields-1, func(w *writer) { w.b = append(w.b, codeArray32, 255, 255, 255, 255) }), true)
+	check("array of what is left", push(12, func(w *writer) {
 		w.b = append(w.b, codeArray32, 0, 0, 0xea, 0x60)
 		w.b = append(w.b, make([]byte, n)...)
 	}), true)
-	check("65,535 updates", push(16, func(w *writer) {
+	check("65,535 updates", push(messageFields-1, func(w *writer) {
 		w.b = append(w.b, 0x91, codeArray32, 0, 0, 0xea, 0x60, 1, 0, codeUint16, 0xff, 0xff, 0, codeFalse, codeUint16, 0xff, 0xff)
 		w.b = append(w.b, bytes.Repeat([]byte{1}, n)...)
 	}), true)
@@ -83,11 +83,11 @@ func push(field int, f func(w *writer)) []byte {
 			w.uint(uint64(engine.Push))
 		case i == 3:
 			w.str("a")
-		case i < 9:
+		case i < 10:
 			w.uint(0)
-		case i < 11, i == 15:
+		case i < 12, i == 17:
 			w.null()
-		case i == 12:
+		case i == 13, i == 14:
 			w.bool(false)
 		default:
 			w.end(w.begin(0))

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+const (
+	// cleanAfter is how long a node may be dirty before it asks a clean peer for
+	// everything (R5).
+	cleanAfter = 3 * time.Second
+	// maxSnapshots bounds how many cleaning exchanges a node serves at a time: each
+	// keeps a pointer per update that its peer lacked.
+	maxSnapshots = 2
+)
+
+// cleaning is the cleaning exchange that this node has under way with a clean
+// peer (R5).
+type cleaning struct {
+	peer     *peer
+	exchange uint64
+	until    time.Time // without progress it is over
+}
+
+// run is what a snapshot has of one replica.
+type run struct {
+	replica clock.Replica
+	from    clock.Version // the peer knows up to here, or was sent it
+	through clock.Version
+	floor   clock.Version
+	updates []*model.Update
+}
+
+// cleansWith reports whether x is the cleaning exchange under way.
+func (e *Engine) cleansWith(now time.Time, p *peer, exchange uint64) bool {
+	c := e.cleaning
+	return c.peer == p && c.exchange == exchange && now.Before(c.until)
+}
+
+// keepCleaning notes progress of the cleaning exchange, if x is it.
+func (e *Engine) keepCleaning(now time.Time, p *peer, exchange uint64) {
+	if c := &e.cleaning; c.peer == p && c.exchange == exchange {
+		c.until = now.Add(stall)
+	}
+}
+
+// isCleaning reports whether a cleaning exchange is under way: open holes from
+// others are not applied meanwhile, so that the horizon stands still.
+func (e *Engine) isCleaning(now time.Time) bool {
+	return e.cleaning.peer != nil && now.Before(e.cleaning.until)
+}
+
+// wantsCleaning reports whether the next exchange should be a cleaning one.
+func (e *Engine) wantsCleaning(now time.Time) bool {
+	return e.behind > 0 && now.Sub(e.dirtySince) >= cleanAfter && !e.isCleaning(now)
+}
+
+// serveCleaning takes a snapshot of all that a peer lacks, if this node is clean
+// and does not serve too many already. What is superseded afterwards is still
+// sent: the peer ends with exactly this node's state of now, and no hole that
+// only something newer explains.
+func (e *Engine) serveCleaning(now time.Time, x *exchange) bool {
+	if !e.Clean() {
+		return false
+	}
+	serving := 0
+	for _, p := range e.peerOrder {
+		if y := p.its; y != nil && y != x && y.snapshot != nil && now.Sub(y.active) < e.cfg.Timeout {
+			serving++
+		}
+	}
+	if serving >= maxSnapshots {
+		return false
+	}
+	x.snapshot = []run{}
+	for _, c := range e.lackedBy(x.theirs) {
+		r := run{replica: c.replica.id, from: c.from, through: c.replica.version, floor: c.replica.floor}
+		for en := range c.replica.log.after(c.from) {
+			r.updates = append(r.updates, en.update)
+		}
+		x.snapshot = append(x.snapshot, r)
+	}
+	return true
+}
+
+// skip notes that the peer knows more of a replica than when the snapshot was
+// taken.
+func (x *exchange) skip(known []DigestEntry) {
+	i := 0
+	for j := range x.snapshot {
+		r := &x.snapshot[j]
+		for i < len(known) && known[i].Replica.Compare(r.replica) < 0 {
+			i++
+		}
+		if i == len(known) || known[i].Replica != r.replica {
+			continue
+		}
+		r.from = min(max(r.from, known[i].Version), r.through)
+		for len(r.updates) > 0 && r.updates[0].Version <= r.from {
+			r.updates = r.updates[1:]
+		}
+	}
+}
+
+// fillFromSnapshot packs the next part of a snapshot into m, replica by replica,
+// outside of the budget, and returns m's size.
+func (e *Engine) fillFromSnapshot(m *Message, x *exchange) int {
+	sizer := e.cfg.Codec.Sizer(m)
+	size := e.cfg.Codec.Size(m)
+	limit := min(size+chunk, e.cfg.MaxStream)
+	sent := 0
+	for i := range x.snapshot {
+		r := &x.snapshot[i]
+		if r.from == r.through {
+			continue
+		}
+		b := Batch{Replica: r.replica, From: r.from, Through: min(r.through, r.from+MaxSpan), Floor: r.floor}
+		n := sizer.Begin(&b)
+		if n > limit && (len(m.Batches) > 0 || n > e.cfg.MaxStream) {
+			break
+		}
+		begun, full := n, false
+		for _, u := range r.updates {
+			if u.Version > b.Through {
+				break
+			}
+			n = e.cfg.MaxStream + 1
+			if len(b.Updates) < MaxBatch {
+				n = sizer.Add(u)
+			}
+			if n > limit && (sent > 0 || n > e.cfg.MaxStream) {
+				full = true
+				break
+			}
+			begun = n
+			b.Updates = append(b.Updates, u)
+			sent++
+		}
+		if full && len(b.Updates) == 0 {
+			break
+		}
+		if full {
+			b.Through = b.Updates[len(b.Updates)-1].Version
+		}
+		size = begun
+		m.Batches = append(m.Batches, b)
+		if full {
+			break
+		}
+	}
+	e.stats.UpdatesSent += uint64(sent)
+	return size
+}

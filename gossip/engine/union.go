@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// verify drops retained updates of a space whose content is no longer what was
+// retained.
+func (e *Engine) verify(s *space) {
+	for _, r := range e.order {
+		for _, en := range slices.Collect(r.log.after(0)) {
+			if en.update.Space == s.name && e.hasher.content(en.update) != en.content {
+				e.stats.Repaired++
+				e.discard(r, en)
+			}
+		}
+	}
+}
+
+// replicaHashes returns, per replica, the hash of all that is retained of it in
+// a space, tombstones included.
+func (e *Engine) replicaHashes(s *space) []ReplicaHash {
+	var all []ReplicaHash
+	for _, r := range e.order {
+		if r.version > 0 {
+			all = append(all, ReplicaHash{r.id, r.version, r.floor, e.hashOf(r, s, r.version)})
+		}
+	}
+	return all
+}
+
+func (e *Engine) hashOf(r *replica, s *space, through clock.Version) Hash {
+	var h Hash
+	for en := range r.log.after(0) {
+		if en.update.Version > through {
+			break
+		}
+		if en.update.Space == s.name {
+			h = h.Plus(e.hasher.member(en.update.Dot, en.content))
+		}
+	}
+	return h
+}
+
+// differing returns the replicas whose hash differs here.
+func (e *Engine) differing(s *space, theirs []ReplicaHash) []ReplicaHash {
+	var differ []ReplicaHash
+	for i, h := range theirs {
+		r := e.lookup(h.Replica)
+		if r == nil || r.version < h.Through || i > 0 && theirs[i-1].Replica.Compare(h.Replica) >= 0 {
+			continue
+		}
+		if own := e.hashOf(r, s, h.Through); own != h.Hash {
+			differ = append(differ, ReplicaHash{r.id, h.Through, r.floor, own})
+		}
+	}
+	return differ
+}
+
+// listDots lists the retained dots of a range, or of its beginning.
+func (e *Engine) listDots(s *space, g Range) *RepairStep {
+	r := e.lookup(g.Replica)
+	if r == nil || r.version < g.Through || g.From >= g.Through {
+		return nil
+	}
+	var dots []RepairDot
+	for en := range r.log.after(g.From) {
+		if en.update.Version > g.Through {
+			break
+		}
+		if en.update.Space != s.name {
+			continue
+		}
+		if len(dots) == e.repairDots() {
+			g.Through = dots[len(dots)-1].Version
+			break
+		}
+		dots = append(dots, RepairDot{en.update.Version, en.content})
+	}
+	return &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
+}
+
+// difference returns what the peer lacks of a run of r, and what it has that is
+// lacking here.
+func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*model.Update, want []RepairDot) {
+	theirs := make(map[clock.Version]uint64, len(step.Dots))
+	for _, d := range step.Dots {
+		theirs[d.Version] = d.Content
+	}
+	for en := range r.log.after(step.Range.From) {
+		u := en.update
+		if u.Version > step.Range.Through {
+			break
+		}
+		if u.Space != s.name {
+			continue
+		}
+		content, both := theirs[u.Version]
+		if !both || content < en.content {
+			send = append(send, u)
+		}
+		if both && content <= en.content {
+			delete(theirs, u.Version)
+		}
+	}
+	for _, d := range step.Dots {
+		if _, ok := theirs[d.Version]; ok {
+			want = append(want, d)
+		}
+	}
+	return send, want
+}
+
+// wanted returns the updates that a step asks for.
+func (e *Engine) wanted(s *space, step *RepairStep) []*model.Update {
+	r := e.lookup(step.Range.Replica)
+	if r == nil {
+		return nil
+	}
+	var send []*model.Update
+	for _, d := range step.Dots[:min(len(step.Dots), e.repairDots())] {
+		if en, ok := r.log.get(d.Version); ok && en.update.Space == s.name {
+			send = append(send, en.update)
+		}
+	}
+	return send
+}
+
+// unite adds updates that another node retains and this one does not, in
+// versions that this one covers: the model decides whether they count (R12).
+// Nothing is removed because it is absent elsewhere.
+func (e *Engine) unite(s *space, updates []*model.Update, out *Output) {
+	for _, u := range updates {
+		r := e.lookup(u.Replica)
+		if r == nil || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
+			continue
+		}
+		content := e.hasher.content(u)
+		if have, ok := r.log.get(u.Version); ok {
+			if content != have.content {
+				e.stats.Repaired++
+				e.fork(r, have, u, content, out)
+			}
+			continue
+		}
+		e.stats.Repaired++
+		e.integrate(r, s, entry{retain(r, s, u), content}, out)
+	}
+}
