@@ -21,6 +21,9 @@
 //		return err
 //	}
 //	colour, ok := colours.Get("sky") // never waits for the network
+//	for c := range colours.Watch(ctx, model.WatchConfig{State: true}) { // what is there, then what changes
+//		fmt.Println(c.Key, c.Value)
+//	}
 //
 // A node carries any number of spaces; each is a name and a model, and all nodes
 // must attach the same type of model under one name. A node that does not attach a
@@ -49,6 +52,12 @@
 // they wait for no message, but for at most the application of one, of about
 // 128 KiB. Writes are applied one at a time. No callback runs under the lock: the
 // body of an iteration may call whatever it likes and take its time.
+//
+// A watch is a loop over the changes of a model. Writes and messages do not wait for
+// it: what it has not shown yet gathers, one entry per key, and when it
+// comes back it is shown the latest. It costs a write, or an update from
+// elsewhere, the time to note it in each watch of its space; without watches,
+// nothing. A watch ends when the node closes, after the last change.
 //
 // The context of a call bounds waiting. Writes do not wait at present; a context
 // that is done already refuses them.
@@ -112,6 +121,8 @@
 //	scuttlebutt_retained_updates        space               updates    held, tombstones included
 //	scuttlebutt_tombstones              space               updates    held that only remove something
 //	scuttlebutt_stored_bytes            space               bytes      of keys and values held
+//	scuttlebutt_watchers                                    watches    under way
+//	scuttlebutt_watch_pending                               changes    kept for watches: not shown yet, or being shown
 //
 // Spaces that this node does not attach are counted together under the empty
 // name.

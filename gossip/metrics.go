@@ -83,6 +83,8 @@ var (
 	descMembers    = desc("members", "Known nodes, this one included, by state.", "state")
 	descRetained   = desc("retained_updates", "Updates held in a space, tombstones included.", "space")
 	descTombstones = desc("tombstones", "Tombstones held in a space.", "space")
+	descWatchers   = desc("watchers", "Watches under way.")
+	descUnseen     = desc("watch_pending", "Changes that are kept for watches: not shown yet, or being shown.")
 	descStored     = desc("stored_bytes", "Bytes of keys and values held in a space.", "space")
 )
 
@@ -112,6 +114,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descExchanges, descUpdates, descBytes, descMessages, descDropped, descTransport,
 		descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descStored,
+		descWatchers, descUnseen,
 	} {
 		ch <- d
 	}
@@ -152,6 +155,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descClean, clean)
 	gauge(descPending, float64(status.Pending))
 	gauge(descReplicas, float64(status.Vector.Len()))
+	gauge(descWatchers, float64(c.node.watches.count.Load()))
+	gauge(descUnseen, float64(c.node.watches.pending.Load()))
 	c.collectMembers(gauge)
 	collectSpaces(gauge, status.Spaces)
 	c.staleness.Collect(ch)

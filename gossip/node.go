@@ -46,7 +46,8 @@ type Node struct {
 	// order is held from a call that changes the engine until its output is dealt
 	// with: messages leave in the order in which they were made, while readers wait
 	// for mu only. It is taken before mu.
-	order sync.Mutex
+	order   sync.Mutex
+	watches watches // its loops are guarded by order
 
 	mu      sync.RWMutex // guards the engine, the models, and what follows
 	engine  *engine.Engine
@@ -230,6 +231,7 @@ func (n *Node) handle(out engine.Output) {
 	for _, e := range out.Send {
 		n.send(e)
 	}
+	n.watches.note(out.Changed)
 	if n.metrics == nil {
 		return
 	}

@@ -19,6 +19,13 @@
 // methods are safe for concurrent use; attaching itself must happen before other
 // goroutines use the handle.
 //
+// # Watching
+//
+// [Map.Watch] is a loop over what changes, local and remote writes alike, on
+// request with the state first. It shows every key's latest value, the last one
+// included, and skips what came in between when it is slower than the writes; it
+// never holds them up. [Map.Update] changes a value depending on what it is.
+//
 // # Laws
 //
 // Nodes receive updates in different orders, twice, or, when something newer is
@@ -59,4 +66,7 @@
 // [Draft] into the [Tx] of Host.Write. Inside that function the state stands
 // still, so a write may depend on what it reads. [Map] is short and shows all of
 // it.
+//
+// To let them watch it, implement [Watcher], which gathers changes and knows which
+// of them make others unnecessary, and range over Host.Watch, which waits.
 package model

@@ -22,6 +22,43 @@ func ExampleMap() {
 	// Output: grey true 1
 }
 
+func ExampleMap_Update() {
+	var visits model.Map[int]
+	attach(&visits)
+
+	ctx := context.Background()
+	for range 3 {
+		_ = visits.Update(ctx, "home", func(n int, _ bool) int { return n + 1 })
+	}
+	fmt.Println(visits.Get("home"))
+	// Output: 3 true
+}
+
+// A watch waits for the next change until it is left, or its context is done.
+func ExampleMap_Watch() {
+	var colours model.Map[string]
+	attach(&colours)
+
+	ctx := context.Background()
+	_ = colours.Set(ctx, "sky", "blue")
+	_ = colours.Set(ctx, "grass", "green")
+
+	for c := range colours.Watch(ctx, model.WatchConfig{State: true}) {
+		if c.Deleted {
+			fmt.Println(c.Key, "is gone, it was", c.Old)
+			break
+		}
+		fmt.Println(c.Key, "is", c.Value)
+		if !c.More { // that was the state: change it
+			_ = colours.Delete(ctx, "grass")
+		}
+	}
+	// Output:
+	// grass is green
+	// sky is blue
+	// grass is gone, it was green
+}
+
 func ExampleMap_Prefix() {
 	type user struct{ Mail string }
 	var m model.Map[user]

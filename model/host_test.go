@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ type host struct {
 	hlc     clock.HLC
 	log     []*model.Update // everything issued or received
 	err     error           // what Write returns
+	waits   bool            // what Write was told
+	watches []model.Watcher
+	first   func() // called once a watch has begun
 }
 
 // attach binds a handle to a new host that writes as "a/1".
@@ -33,9 +37,10 @@ func attach(h model.Handle) *host {
 func (n *host) RLock()   { n.mu.RLock() }
 func (n *host) RUnlock() { n.mu.RUnlock() }
 
-func (n *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error {
+func (n *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.waits = wait
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -56,6 +61,30 @@ func (n *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error
 	return nil
 }
 
+// Watch never waits: the loop ends when nothing is left to show.
+func (n *host) Watch(ctx context.Context, w model.Watcher) func(func() bool) {
+	locked := func(f func()) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		f()
+	}
+	return func(yield func() bool) {
+		locked(func() { w.Start(); n.watches = append(n.watches, w) })
+		defer locked(func() {
+			n.watches = slices.DeleteFunc(n.watches, func(o model.Watcher) bool { return o == w })
+		})
+		if n.first != nil {
+			n.first()
+		}
+		for ctx.Err() == nil {
+			more := false
+			if locked(func() { more = w.Take() }); !more || !yield() {
+				return
+			}
+		}
+	}
+}
+
 func (n *host) receive(u *model.Update) model.Effect {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -65,5 +94,27 @@ func (n *host) receive(u *model.Update) model.Effect {
 
 func (n *host) apply(u *model.Update) model.Effect {
 	n.log = append(n.log, u)
-	return n.model.Apply(u)
+	effect := n.model.Apply(u)
+	if !effect.Redundant {
+		c := model.Change{New: u}
+		if len(effect.Superseded) > 0 {
+			c.Old = effect.Superseded[0]
+		}
+		n.note(c)
+	}
+	return effect
+}
+
+// remove takes an update out of the model, as a repair does.
+func (n *host) remove(u *model.Update) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.model.Remove(u)
+	n.note(model.Change{Old: u})
+}
+
+func (n *host) note(c model.Change) {
+	for _, w := range n.watches {
+		w.Note(c)
+	}
 }

@@ -48,14 +48,32 @@ type Map[V any] struct {
 // writes are throttled it waits, until ctx is done. It returns [ErrDetached],
 // the codec's error, or the node's: gossip.ErrTooLarge, gossip.ErrClosed.
 func (m *Map[V]) Set(ctx context.Context, key string, value V) error {
+	return m.set(ctx, true, key, value)
+}
+
+// TrySet is [Map.Set], but fails at once where that would wait for its turn.
+// Nothing throttles writes yet: until then both do the same.
+func (m *Map[V]) TrySet(ctx context.Context, key string, value V) error {
+	return m.set(ctx, false, key, value)
+}
+
+// Update sets key to what f makes of its value, in one step: no other write, local
+// or remote, comes between. ok says whether there is a value; one that the codec
+// cannot decode counts as absent. The step is atomic on this node only: of updates
+// that two nodes make at the same time, the later one wins and the other is lost.
+//
+// f runs while the whole node waits: it must be quick, and must not call the
+// node, this map or another handle of the node. If its result cannot be
+// encoded, nothing is written. Otherwise Update is like [Map.Set].
+func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) V) error {
 	if m.host == nil {
 		return ErrDetached
 	}
-	b, err := m.codec.Append(nil, value)
-	if err != nil {
-		return fmt.Errorf("model: encode value of %q: %w", key, err)
-	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
+		b, err := m.encode(key, f(m.value(m.index[key])))
+		if err != nil {
+			return err
+		}
 		tx.Put(Draft{Key: []byte(key), Value: b})
 		return nil
 	})
@@ -71,14 +89,7 @@ func (m *Map[V]) Get(key string) (V, bool) {
 	m.host.RLock()
 	u := m.index[key]
 	m.host.RUnlock()
-	if u == nil || u.IsTombstone() {
-		return zero, false
-	}
-	v, err := m.codec.Decode(u.Value)
-	if err != nil {
-		return zero, false
-	}
-	return v, true
+	return m.value(u)
 }
 
 // Delete removes key. Deleting a key that this node does not know writes
@@ -88,7 +99,7 @@ func (m *Map[V]) Delete(ctx context.Context, key string) error {
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		if u := m.index[key]; u != nil && !u.IsTombstone() {
+		if isLive(m.index[key]) {
 			tx.Put(Draft{Key: []byte(key), Kind: Tombstone})
 		}
 		return nil
@@ -115,8 +126,8 @@ func (m *Map[V]) All() iter.Seq2[string, V] { return m.Prefix("") }
 func (m *Map[V]) Prefix(prefix string) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, u := range m.snapshot(prefix) {
-			v, err := m.codec.Decode(u.Value)
-			if err != nil {
+			v, ok := m.value(u)
+			if !ok {
 				continue
 			}
 			// A copy of the key: one that aliased the update would pin its value.
@@ -170,26 +181,63 @@ func (m *Map[V]) Bind(h Host) error {
 	return nil
 }
 
+func (m *Map[V]) set(ctx context.Context, wait bool, key string, value V) error {
+	if m.host == nil {
+		return ErrDetached
+	}
+	b, err := m.encode(key, value)
+	if err != nil {
+		return err
+	}
+	return m.host.Write(ctx, wait, func(tx *Tx) error {
+		tx.Put(Draft{Key: []byte(key), Value: b})
+		return nil
+	})
+}
+
+func (m *Map[V]) encode(key string, value V) ([]byte, error) {
+	b, err := m.codec.Append(nil, value)
+	if err != nil {
+		return nil, fmt.Errorf("model: encode value of %q: %w", key, err)
+	}
+	return b, nil
+}
+
+// value returns what an update shows; none, a tombstone or a value that does not
+// decode show nothing.
+func (m *Map[V]) value(u *Update) (v V, ok bool) {
+	if !isLive(u) {
+		return v, false
+	}
+	v, err := m.codec.Decode(u.Value)
+	if err != nil {
+		var zero V
+		return zero, false
+	}
+	return v, true
+}
+
 // snapshot returns the live updates of keys with a prefix, by key. Updates never
 // change, so they are sorted and read after the lock is gone.
 func (m *Map[V]) snapshot(prefix string) []*Update {
 	if m.host == nil {
 		return nil
 	}
+	m.host.RLock()
 	found := m.collect(prefix)
+	m.host.RUnlock()
 	slices.SortFunc(found, func(a, b *Update) int { return bytes.Compare(a.Key, b.Key) })
 	return found
 }
 
+// collect is snapshot without the order and the lock.
 func (m *Map[V]) collect(prefix string) []*Update {
-	m.host.RLock()
-	defer m.host.RUnlock()
 	var found []*Update
 	if prefix == "" {
 		found = make([]*Update, 0, m.live)
 	}
 	for key, u := range m.index { // order: whoever reads the result sorts it
-		if !u.IsTombstone() && strings.HasPrefix(key, prefix) {
+		if isLive(u) && strings.HasPrefix(key, prefix) {
 			found = append(found, u)
 		}
 	}
@@ -214,6 +262,9 @@ func (m *Map[V]) drop(u *Update) {
 		m.live--
 	}
 }
+
+// isLive reports whether there is an update, and it gives its key a value.
+func isLive(u *Update) bool { return u != nil && !u.IsTombstone() }
 
 // keyOf returns the key as a string without copying it. That is sound because
 // the bytes of an update never change once it is issued, and the string keeps

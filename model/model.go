@@ -82,10 +82,19 @@ type Draft struct {
 	Expires clock.Timestamp
 }
 
-// Change is one update that altered a model's state, local or remote.
+// Change is one update that altered a model's state, local or remote, or that
+// was taken out of it.
 type Change struct {
-	New *Update // now retained
+	New *Update // now retained; nil if Old was removed and nothing took its place (R9, R12)
 	Old *Update // the retained update it replaced, nil if none; the first one if several
+}
+
+// update returns the update that came, or else the one that went.
+func (c Change) update() *Update {
+	if c.New != nil {
+		return c.New
+	}
+	return c.Old
 }
 
 // Tx collects the drafts of one write. All of them become updates of
@@ -113,6 +122,27 @@ type Host interface {
 	// error of f is returned as it is, and nothing is written. f must not call
 	// the host.
 	Write(ctx context.Context, wait bool, f func(*Tx) error) error
+	// Watch returns a loop that gives w every change of the space from its beginning
+	// on, and yields whenever w has taken some, with no lock held. It ends when ctx is
+	// done, or when the node is closed and w was given everything; a loop that is left
+	// leaves nothing behind. Each loop needs a Watcher of its own.
+	Watch(ctx context.Context, w Watcher) func(yield func() bool)
+}
+
+// Watcher is the pure half of a watch: it gathers changes until its loop takes
+// them, and knows which of them make others unnecessary. The other half, waiting,
+// is the host's. The host calls one method at a time; what Take hands over belongs
+// to the loop until the next Take. All must be quick: gossip waits.
+type Watcher interface {
+	// Start is called once, before all others, while the state stands still: what the
+	// model shows now is what comes before the first change that is noted.
+	Start()
+	// Note takes notice of a change, in the order in which they happened.
+	Note(c Change)
+	// Take hands over what was noted and reports whether there was anything.
+	Take() bool
+	// Len returns how many entries the watcher keeps, those last taken included.
+	Len() int
 }
 
 // Handle is a model that its users call: attaching it to a node binds it to
