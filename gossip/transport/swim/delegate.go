@@ -43,22 +43,35 @@ func (d delegate) NotifyMsg(b []byte) {
 		return
 	}
 	body := b[:len(b)-1]
+	ok := true
 	switch b[len(b)-1] {
+	case questionTag:
+		ok = d.asked(body)
+	case answerTag:
+		ok = d.answered(body)
 	case datagramTag:
 		d.receive(transport.Datagram, body)
 	case streamTag:
-		for len(body) > 0 {
-			msg, rest, ok := nextMessage(body)
-			if !ok {
-				d.count.inc(rejectMalformed)
-				return
-			}
-			d.receive(transport.Stream, msg)
-			body = rest
-		}
+		ok = d.receiveAll(body)
 	default:
+		ok = false
+	}
+	if !ok {
 		d.count.inc(rejectMalformed)
 	}
+}
+
+// receiveAll queues the messages of a stream payload, up to one that is cut off.
+func (d delegate) receiveAll(body []byte) bool {
+	for len(body) > 0 {
+		msg, rest, ok := nextMessage(body)
+		if !ok {
+			return false
+		}
+		d.receive(transport.Stream, msg)
+		body = rest
+	}
+	return true
 }
 
 func (d delegate) receive(ch transport.Channel, msg []byte) {

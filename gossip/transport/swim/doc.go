@@ -34,8 +34,14 @@
 //
 // Without a key anybody who can reach the ports can join, pretend to be a member,
 // and make a node reserve up to 20 MiB for each connection. With a key, packets and
-// streams that were not made with it have no effect but a count. Packets can be
-// recorded and sent again: the receiver must not mind repetitions.
+// streams that were not made with it have no effect but a count.
+//
+// With or without one, packets and streams can be recorded and sent again, by
+// anybody. The receiver must not mind repetitions. To membership they are old news,
+// which loses against newer: but a node of which memberlist has forgotten that it
+// left or failed (after Config.GossipToTheDead) can be made to appear again, until
+// it has failed to answer; and a repeated answer to a probe can hide a failure for
+// a probe or two. Who is there stays a member, and keeps its name (TestReplay).
 //
 // # Joining
 //
@@ -58,11 +64,12 @@
 //
 // Each process has an incarnation, its start time and a random number, in its node
 // metadata. Of two that claim a name the later one gives up, provided that the
-// earlier one answers a probe at its address: in Start, which returns ErrNameTaken;
-// or, if the two meet only later, by stopping, as after Close(ctx) with ctx done: the
-// receive queue is closed and Err returns ErrNameTaken. A node killed and started
-// again is never refused: its former life does not answer. At its old address it is
-// back at once, at another as soon as the others have found the old one failed.
+// earlier one answers at its address, to a question drawn anew so that a recorded
+// answer does not do: in Start, which returns ErrNameTaken; or, if the two meet
+// only later, by stopping, as after Close(ctx) with ctx done: the receive queue is
+// closed and Err returns ErrNameTaken. A node killed and started again is never
+// refused: its former life does not answer. At its old address it is back at once,
+// at another as soon as the others have found the old one failed.
 // "Later" is by the clocks of the two hosts.
 //
 // # Counters

@@ -9,6 +9,8 @@ import "encoding/binary"
 const (
 	datagramTag = 'd'
 	streamTag   = 's'
+	questionTag = 'q' // of this package's own; see question.go
+	answerTag   = 'a'
 )
 
 // frameDatagram returns msg as a payload of its own.

@@ -20,7 +20,7 @@ type claim struct {
 	incarnation []byte
 }
 
-const claimPings = 3 // before a process counts as gone
+const claimQuestions = 3 // before a process counts as gone
 
 func newIncarnation(now time.Time) []byte {
 	b := make([]byte, 16)
@@ -31,7 +31,8 @@ func newIncarnation(now time.Time) []byte {
 
 // judge looks into a claim and reports whether this node must give up its name.
 // Only the later of two does, and only when the other answers: a record of our own
-// former life at another address names an earlier process too.
+// former life at another address, or a recorded packet that says so, names an
+// earlier process too.
 func (t *Transport) judge(c claim) bool {
 	addr, err := netip.ParseAddrPort(c.addr)
 	if err != nil || t.socks.isOwn(addr) {
@@ -39,26 +40,30 @@ func (t *Transport) judge(c claim) bool {
 	}
 	t.unlisted.Store(true) // whoever believes the claim does not believe us
 	if bytes.Compare(c.incarnation, t.incarnation) > 0 {
-		t.log.Warn("swim: a later process has this node's name", "addr", c.addr)
-		_ = t.dial(c.addr) // so that it finds out
+		t.letKnow(c.addr)
 		return false
 	}
-	for range claimPings {
+	for range claimQuestions {
 		if t.ctx.Err() != nil {
 			return false
 		}
-		if t.answers(addr) {
+		switch there := t.ask(addr); {
+		case there == nil:
+		case bytes.Compare(there, t.incarnation) < 0:
 			return true
+		default:
+			t.letKnow(c.addr)
+			return false
 		}
 	}
 	t.log.Info("swim: this node's name is listed at an address that does not answer", "addr", c.addr)
 	return false
 }
 
-// answers reports whether a process of our name answers at addr.
-func (t *Transport) answers(addr netip.AddrPort) bool {
-	_, err := t.list.Load().Ping(t.cfg.Name, netAddr(addr))
-	return err == nil
+// letKnow makes a later process of our name find out about this one.
+func (t *Transport) letKnow(addr string) {
+	t.log.Warn("swim: a later process has this node's name", "addr", addr)
+	_ = t.dial(addr)
 }
 
 // watchClaims judges the claims that come after Start.

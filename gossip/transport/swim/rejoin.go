@@ -162,5 +162,3 @@ func shuffled(a []netip.AddrPort) []netip.AddrPort {
 	rand.Shuffle(len(a), func(i, j int) { a[i], a[j] = a[j], a[i] })
 	return a
 }
-
-func netAddr(a netip.AddrPort) net.Addr { return net.UDPAddrFromAddrPort(a) }

@@ -36,8 +36,8 @@ func (t *Transport) queueDatagram(p peer, msg []byte) error {
 	}
 }
 
-// writeDatagrams sends datagrams until Close: encryption and the socket's buffer
-// must not hold up who calls Send.
+// writeDatagrams sends datagrams, and replies to questions, until Close: encryption
+// and the socket's buffer must not hold up who calls Send or memberlist.
 func (t *Transport) writeDatagrams() {
 	for {
 		select {
@@ -48,6 +48,8 @@ func (t *Transport) writeDatagrams() {
 			}
 			t.count.inc(datagramsOut)
 			t.count.add(datagramBytesOut, len(d.msg))
+		case r := <-t.replies:
+			_ = t.list.Load().SendToAddress(memberlist.Address{Addr: r.to}, r.payload)
 		case <-t.stopped:
 			return
 		}

@@ -37,6 +37,8 @@ type Transport struct {
 	datagrams   chan datagram
 	claims      chan claim // of our name by others, to be looked into
 	unlisted    atomic.Bool
+	question    atomic.Pointer[question] // that waits for an answer, nil when none does
+	replies     chan reply               // to the questions of others
 
 	ctx     context.Context // done when Close begins
 	cancel  context.CancelFunc
@@ -67,6 +69,7 @@ func Start(ctx context.Context, cfg Config) (*Transport, error) {
 		incarnation: newIncarnation(time.Now()),
 		datagrams:   make(chan datagram, cfg.DatagramQueue),
 		claims:      make(chan claim, 1),
+		replies:     make(chan reply, 1),
 		stopped:     make(chan struct{}),
 		done:        make(chan struct{}),
 		senders:     map[string]*sender{},
