@@ -1,0 +1,91 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+var (
+	_ model.Host = (*host)(nil)
+
+	errFull   = errors.New("modeltest: the history is full")
+	errMisuse = errors.New("modeltest: the host was misused")
+)
+
+// host is the node of one handle: single-threaded, so what would be a deadlock
+// on a real node is noticed here.
+type host struct {
+	model.Host // nil: for the methods of which the laws say nothing
+
+	// issue makes updates of drafts and applies them; nil while nothing may be
+	// written.
+	issue   func([]model.Draft) error
+	reading bool
+	writing bool
+	misuse  string // the first broken rule of model.Host
+}
+
+// RLock implements model.Host.
+func (h *host) RLock() {
+	switch {
+	case h.writing:
+		h.broke("RLock within the function of a Write")
+	case h.reading:
+		h.broke("RLock after RLock")
+	}
+	h.reading = true
+}
+
+// RUnlock implements model.Host.
+func (h *host) RUnlock() {
+	if !h.reading {
+		h.broke("RUnlock without RLock")
+	}
+	h.reading = false
+}
+
+// Write implements model.Host.
+func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error {
+	switch {
+	case h.writing:
+		h.broke("Write within the function of a Write")
+		return errMisuse
+	case h.reading:
+		h.broke("Write between RLock and RUnlock")
+		return errMisuse
+	case h.issue == nil:
+		h.broke("Write outside of Config.Write")
+		return errMisuse
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var tx model.Tx
+	h.writing = true
+	err := f(&tx)
+	h.writing = false
+	if err != nil || len(tx.Drafts()) == 0 {
+		return err
+	}
+	return h.issue(tx.Drafts())
+}
+
+// check returns how the handle broke the rules in a call that has ended.
+func (h *host) check() *Failure {
+	if h.reading {
+		h.broke("RLock without RUnlock")
+		h.reading = false
+	}
+	if h.misuse == "" {
+		return nil
+	}
+	return failf(Locking, "the handle calls its host in a way that a node does not allow: %s", h.misuse)
+}
+
+func (h *host) broke(rule string) {
+	if h.misuse == "" {
+		h.misuse = rule
+	}
+}
