@@ -45,7 +45,7 @@ var own = map[string][]string{
 	"gossip": {"clock", "model", "flowcontrol", "gossip/engine", "gossip/wire", "gossip/transport",
 		"gossip/transport/swim", "gossip/store", "gossip/store/memory"},
 	"examples/kv":      {"clock", "model", "gossip"},
-	"examples/cluster": {"clock", "model", "gossip"},
+	"examples/cluster": {"clock", "model", "gossip", "gossip/transport", "gossip/transport/swim"},
 	"bench":            {"clock", "model", "flowcontrol", "gossip", "gossip/engine", "gossip/wire", "gossip/sim"},
 }
 

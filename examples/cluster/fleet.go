@@ -14,11 +14,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// space is the space that holds the input.
-const space = "input"
-
-// pollEvery is how often the example looks whether something has come true.
-const pollEvery = time.Millisecond
+const (
+	cluster = "example" // its id
+	space   = "input"   // holds the input
+)
 
 // member is one node of the fleet, running or not.
 type member struct {
@@ -27,7 +26,8 @@ type member struct {
 	node    *gossip.Node
 	keys    *model.Map[string]
 	metrics *prometheus.Registry
-	was     sample // what the last report said
+	faults  *faults // between this node and others; nil: none
+	was     sample  // what it had counted when its row was filled in last
 }
 
 // up reports whether the node runs.
@@ -36,11 +36,12 @@ func (m *member) up() bool { return m.node != nil }
 // fleet is all nodes, in one process.
 type fleet []*member
 
-// startFleet starts n nodes on free ports of the loopback interface.
-func startFleet(ctx context.Context, n int) (fleet, error) {
+// startFleet starts n nodes on free ports of the loopback interface. With faults
+// they are between all of them.
+func startFleet(ctx context.Context, n int, between *faults) (fleet, error) {
 	var f fleet
 	for i := range n {
-		m := &member{name: fmt.Sprintf("n%d", i+1), addr: "127.0.0.1:0"}
+		m := &member{name: fmt.Sprintf("n%d", i+1), addr: "127.0.0.1:0", faults: between}
 		f = append(f, m)
 		if err := f.start(ctx, m); err != nil {
 			return nil, cmp.Or(err, f.close())
@@ -58,14 +59,21 @@ func (f fleet) start(ctx context.Context, m *member) error {
 		}
 	}
 	registry := prometheus.NewRegistry()
-	node, err := gossip.Start(ctx, gossip.Config{
-		Name:    m.name,
-		Cluster: "example",
-		Bind:    m.addr,
-		Join:    join,
-		Metrics: registry,
-	})
+	config := gossip.Config{Name: m.name, Cluster: cluster, Metrics: registry}
+	if m.faults == nil {
+		config.Bind, config.Join = m.addr, join
+	} else {
+		t, err := m.faults.listen(ctx, m, join)
+		if err != nil {
+			return err
+		}
+		config.Transport = t
+	}
+	node, err := gossip.Start(ctx, config)
 	if err != nil {
+		if config.Transport != nil {
+			err = errors.Join(err, config.Transport.Close(ctx))
+		}
 		return err
 	}
 	keys := new(model.Map[string])
@@ -108,24 +116,4 @@ func (f fleet) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// errLate is returned by poll when the time is up.
-var errLate = errors.New("time is up")
-
-// poll waits until done returns true.
-func poll(ctx context.Context, within time.Duration, done func() bool) error {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	deadline := time.After(within)
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-deadline:
-			return errLate
-		case <-tick.C:
-		}
-	}
-	return nil
 }

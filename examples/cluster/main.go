@@ -3,10 +3,14 @@
 // all nodes, crashes one of them half-way, brings it back, and checks at the end
 // that every node holds the same.
 //
-//	go run ./examples/cluster
+//	go run ./examples/cluster                       # about ten seconds
+//	go run ./examples/cluster -chaos                # with loss and a partition that heals
+//	go run ./examples/cluster -for 60s -rate 500    # the file over and over, with new values
 //
 // Each line of input becomes one key: its first two fields, joined by a space;
-// the rest of the line is the value. When all is well the last line is
+// the rest of the line is the value. All writes of a key are made at one node, or
+// at another one while that node is down; so it is certain which one is the last,
+// and in the end every node must hold just that. When all is well the last line is
 //
 //	converged: 5 nodes, 74 keys, 33 ms after the last write
 //
@@ -30,12 +34,33 @@ import (
 // maxNodes is how many nodes one process may reasonably run.
 const maxNodes = 100
 
+// How long the writing takes by default.
+const (
+	defaultLast = 10 * time.Second
+	chaosLast   = 20 * time.Second
+)
+
+const help = `cluster runs a cluster in one process, writes a file into it and checks that all nodes become equal.
+
+usage: cluster [flags]
+
+With -chaos the nodes' messages are dropped on their way to the sockets: some at
+random, and all from one side of a partition to the other. The messages of
+membership are not, so that the sides go on listing each other as members.
+
+At the end every node must hold, for each key, the value written last: all writes
+of a key are made at one node, or at another one while that node is down.
+
+`
+
 // options are the command line, checked.
 type options struct {
 	nodes int
 	input string
-	last  time.Duration // how long the writing takes …
-	rate  float64       // … unless this many writes per second are asked for
+	last  time.Duration // how long the writing takes, unless a rate alone is given
+	rate  float64       // writes per second; 0: what fits the time
+	cycle bool          // write the input over and over for as long as last says
+	chaos bool
 }
 
 func main() {
@@ -59,9 +84,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "cluster: %v\n", err)
 		return 2
 	}
-	f, err := startFleet(ctx, o.nodes)
+	var between *faults
+	if o.chaos {
+		between = newFaults()
+	}
+	f, err := startFleet(ctx, o.nodes, between)
 	if err == nil {
-		err = cmp.Or(newShow(f, lines, o, stdout).play(ctx), f.close())
+		err = cmp.Or(newShow(f, newPlan(lines, o), between, stdout).play(ctx), f.close())
 	}
 	switch {
 	case err == nil:
@@ -82,12 +111,15 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.SetOutput(io.Discard)
 	fs.IntVar(&o.nodes, "n", 5, "how many `nodes`")
 	fs.StringVar(&o.input, "input", "", "`file` whose lines are written (default: the nearest go.sum, from here upwards)")
-	fs.DurationVar(&o.last, "for", 10*time.Second, "how long the writing takes")
-	fs.Float64Var(&o.rate, "rate", 0, "`writes` per second, instead of -for")
+	fs.DurationVar(&o.last, "for", 0, "how long the writing takes (default 10s; with -chaos 20s)")
+	fs.Float64Var(&o.rate, "rate", 0, "`writes` per second: alone, the input is written once; with -for or -chaos, over and over for that long, with new values")
+	fs.BoolVar(&o.chaos, "chaos", false, "make the network lose messages, cut it in two for a third of the time and heal it")
 	err := fs.Parse(args)
+	set := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		io.WriteString(stdout, "cluster runs a cluster in one process, writes a file into it and checks that all nodes become equal.\n\nusage: cluster [flags]\n\n")
+		io.WriteString(stdout, help)
 		fs.SetOutput(stdout)
 		fs.PrintDefaults()
 		return o, err
@@ -97,10 +129,17 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	case o.nodes < 2 || o.nodes > maxNodes:
 		return o, fmt.Errorf("-n: %d nodes, want 2 to %d", o.nodes, maxNodes)
-	case o.last <= 0:
+	case o.last < 0 || o.last == 0 && set["for"]:
 		return o, fmt.Errorf("-for: %v, want more than 0", o.last)
 	case o.rate != 0 && !(o.rate >= 0.01 && o.rate <= 1e6):
 		return o, fmt.Errorf("-rate: %v, want 0.01 to 1,000,000 writes per second", o.rate)
+	}
+	o.cycle = o.rate > 0 && (set["for"] || o.chaos)
+	if o.last == 0 {
+		o.last = defaultLast
+		if o.chaos {
+			o.last = chaosLast
+		}
 	}
 	if o.input == "" {
 		o.input, err = findUpwards("go.sum")

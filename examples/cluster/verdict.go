@@ -28,13 +28,10 @@ func equal(f fleet, n int) bool {
 	return true
 }
 
-// differences compares every node, key by key, with the input, and its state
-// hash with the first node's. It returns a line for each difference, cut short.
-func differences(f fleet, lines []entry) []string {
-	want := make(map[string]string, len(lines))
-	for _, e := range lines {
-		want[e.key] = e.value
-	}
+// differences compares every node, key by key, with the last write of each key,
+// and its state hash with the first node's. It returns a line for each difference,
+// cut short.
+func differences(f fleet, l *ledger) []string {
 	var diffs []string
 	_, first, _ := state(f[0])
 	for _, m := range f {
@@ -44,15 +41,15 @@ func differences(f fleet, lines []entry) []string {
 				diffs = append(diffs, m.name+": "+fmt.Sprintf(format, args...))
 			}
 		}
-		for _, e := range lines {
-			if got, ok := m.keys.Get(e.key); !ok {
-				differ("%q is missing", e.key)
-			} else if got != e.value {
-				differ("%q is %q, want %q", e.key, got, e.value)
+		for _, key := range l.keys {
+			if got, ok := m.keys.Get(key); !ok {
+				differ("%q is missing", key)
+			} else if want := l.values[key].value; got != want {
+				differ("%q is %q, want %q", key, got, want)
 			}
 		}
 		for key := range m.keys.All() {
-			if _, ok := want[key]; !ok {
+			if _, ok := l.values[key]; !ok {
 				differ("%q was never written", key)
 			}
 		}

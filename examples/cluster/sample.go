@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"math"
-	"time"
 )
 
-// Metrics of package gossip that the report shows.
+// Metrics of package gossip that a row shows.
 const (
 	metricTransport = "scuttlebutt_transport_total" // by counter; bytes as the sockets carry them
 	metricStaleness = "scuttlebutt_staleness_seconds"
@@ -25,29 +22,6 @@ type sample struct {
 type histogram struct {
 	bounds []float64
 	counts []float64
-}
-
-func header(w io.Writer) {
-	fmt.Fprintln(w, " time  node    keys  upd in  upd out    kB in   kB out  stale p50  stale p99  clean")
-}
-
-// report prints a line per node: what it holds, and what it did since the last
-// report.
-func (s *show) report() {
-	for _, m := range s.fleet {
-		if !m.up() {
-			s.note(fmt.Sprintf("%-4s    down", m.name))
-			continue
-		}
-		keys, _, clean := state(m)
-		now := takeSample(m)
-		stale := now.stale.minus(m.was.stale)
-		fmt.Fprintf(s.out, "%4.0fs  %-4s  %6d  %6.0f  %7.0f  %7.1f  %7.1f  %9s  %9s  %5t\n",
-			time.Since(s.begin).Seconds(), m.name, keys, now.in-m.was.in, now.out-m.was.out,
-			(now.bytesIn-m.was.bytesIn)/1000, (now.bytesOut-m.was.bytesOut)/1000,
-			stale.quantile(0.5), stale.quantile(0.99), clean)
-		m.was = now
-	}
 }
 
 // takeSample reads a node's counters: updates from its status, the rest from
@@ -113,8 +87,4 @@ func (h histogram) quantile(q float64) string {
 		lower, below = h.bounds[i], n
 	}
 	return "-"
-}
-
-func seconds(s float64) string {
-	return time.Duration(s * float64(time.Second)).Round(100 * time.Microsecond).String()
 }

@@ -21,6 +21,7 @@ func write(t *testing.T, text string) string {
 }
 
 func TestRun(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tests := []struct {
@@ -30,6 +31,10 @@ func TestRun(t *testing.T) {
 	}{
 		{"go.sum", []string{"-n", "3", "-for", "2s"}, `^converged: 3 nodes, [1-9]\d+ keys, \d+ ms after the last write$`},
 		{"a file", []string{"-n", "2", "-rate", "1000", "-input", write(t, "a b c d\n\nlonely\na x\n a  b\tlater \n")},
+			`^converged: 2 nodes, 3 keys, \d+ ms after the last write$`},
+		{"over and over", []string{"-n", "3", "-rate", "2000", "-for", "1s", "-input", write(t, "a b c d\n\nlonely\na x\n")},
+			`^converged: 3 nodes, 3 keys, \d+ ms after the last write$`},
+		{"not all of it", []string{"-n", "2", "-rate", "10", "-for", "300ms"},
 			`^converged: 2 nodes, 3 keys, \d+ ms after the last write$`},
 	}
 	for _, tt := range tests {
@@ -47,6 +52,43 @@ func TestRun(t *testing.T) {
 			t.Log(last)
 		})
 	}
+}
+
+// TestChaos runs everything that can happen, and looks whether it shows.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"-chaos", "-n", "5", "-for", "6s", "-rate", "100"}, &stdout, &stderr)
+	want := []string{
+		`loss on: 20 % of datagrams and 5 % of streams are lost`, `partition: A is n1 n2, B is n3 n4 n5`,
+		`healed: [1-9]\d* messages were cut off`, `n5 crashes`, `n5 is back, empty`,
+		`loss off: [1-9]\d* messages were lost`, `converged: 5 nodes, \d+ keys, \d+ ms after the last write\n$`,
+	}
+	if code != 0 || stderr.Len() > 0 || !regexp.MustCompile(`(?s)`+strings.Join(want, `\n.*`)).Match(stdout.Bytes()) {
+		t.Fatalf("cluster -chaos = %d, want 0 and %q; it wrote\n%s%s", code, want, &stdout, &stderr)
+	}
+	for _, after := range []string{"the healing", "the return of n5"} {
+		if !regexp.MustCompile(`all nodes have caught up, \d+ ms after ` + after).Match(stdout.Bytes()) {
+			t.Errorf("nodes do not catch up after %s:\n%s", after, &stdout)
+		}
+	}
+	// The second rows of the partition: each side lacks what the other one writes.
+	behind := make(map[string]time.Duration)
+	for row := range strings.Lines(stdout.String()) {
+		if f := strings.Fields(row); len(f) == 15 && f[13] == "side" {
+			d, err := time.ParseDuration(f[10])
+			if err != nil {
+				t.Fatalf("%q: %v", row, err)
+			}
+			behind[f[14]] = max(behind[f[14]], d)
+		}
+	}
+	if behind["A"] < time.Second || behind["B"] < time.Second {
+		t.Errorf("behind by %v in a partition of 2 s, want more than 1 s on both sides:\n%s", behind, &stdout)
+	}
+	t.Logf("\n%s", &stdout)
 }
 
 func TestInterrupted(t *testing.T) {
@@ -70,8 +112,8 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestBadFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-nonsense"}, {"more"}, {"-n", "1"}, {"-n", "1000"}, {"-n", "x"}, {"-for", "0s"}, {"-for", "10"},
-		{"-rate", "-1"}, {"-rate", "NaN"}, {"-input", "no such file"}, {"-input", write(t, "\n \n")}, {"-input", t.TempDir()},
+		{"-nonsense"}, {"more"}, {"-n", "1"}, {"-n", "1000"}, {"-n", "x"}, {"-for", "0s"}, {"-for", "-1s"}, {"-for", "10"},
+		{"-rate", "-1"}, {"-chaos=x"}, {"-rate", "NaN"}, {"-input", "no such file"}, {"-input", write(t, "\n \n")}, {"-input", t.TempDir()},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), args, &stdout, &stderr)
@@ -82,17 +124,5 @@ func TestBadFlags(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), "-rate") {
 		t.Errorf("cluster -help = %d %q %q", code, &stdout, &stderr)
-	}
-}
-
-func TestQuantile(t *testing.T) {
-	h := histogram{bounds: []float64{0.01, 0.1, 1}, counts: []float64{50, 90, 100}}
-	for q, want := range map[float64]string{0.25: "5ms", 0.5: "10ms", 0.9: "100ms", 0.95: "550ms"} {
-		if got := h.quantile(q); got != want {
-			t.Errorf("quantile(%v) = %s, want %s", q, got, want)
-		}
-	}
-	if got := h.minus(h).quantile(0.5); got != "-" {
-		t.Errorf("quantile of nothing = %s", got)
 	}
 }
