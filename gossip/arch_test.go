@@ -56,6 +56,7 @@ var third = map[string][]string{
 	"github.com/vmihailenco/msgpack/v5":   {"gossip/wire", "model"},
 	"github.com/prometheus/client_golang": {"gossip", "examples/kv", "examples/cluster"},
 	"github.com/zeebo/xxh3":               {"gossip/engine"},
+	"golang.org/x/term":                   {"examples/cluster"},
 	"golang.org/x/time":                   {"gossip"},
 	"github.com/cockroachdb/datadriven":   {},
 	"pgregory.net/rapid":                  {},

@@ -7,12 +7,16 @@
 //	go run ./examples/cluster -chaos                # with loss and a partition that heals
 //	go run ./examples/cluster -for 60s -rate 500    # the file over and over, with new values
 //
+// On a terminal it draws a table, a row for each node: what it holds, what it
+// lacks, its traffic, and how stale it is, now and in the last seconds. Otherwise
+// it prints a line for each node and second.
+//
 // Each line of input becomes one key: its first two fields, joined by a space;
 // the rest of the line is the value. All writes of a key are made at one node, or
 // at another one while that node is down; so it is certain which one is the last,
 // and in the end every node must hold just that. When all is well the last line is
 //
-//	converged: 5 nodes, 74 keys, 33 ms after the last write
+//	converged: 5 nodes, 76 keys, 33 ms after the last write
 //
 // Exit status: 0 converged, 1 not, 2 for flags that make no sense, 130 when
 // interrupted.
@@ -44,6 +48,9 @@ const help = `cluster runs a cluster in one process, writes a file into it and c
 
 usage: cluster [flags]
 
+On a terminal it draws a table of the nodes while it runs, in colours unless NO_COLOR is set.
+Otherwise it prints a line for each node and second.
+
 With -chaos the nodes' messages are dropped on their way to the sockets: some at
 random, and all from one side of a partition to the other. The messages of
 membership are not, so that the sides go on listing each other as members.
@@ -67,7 +74,7 @@ func main() {
 	// The first signal stops the run; a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], onTerminal(os.Stdout), os.Stderr))
 }
 
 // run is the whole command; it returns the exit status.

@@ -41,7 +41,7 @@ type step struct {
 
 func newShow(f fleet, p plan, between *faults, out io.Writer) *show {
 	l := newLedger()
-	s := &show{fleet: f, plan: p, faults: between, ledger: l, out: out, watch: newWatch(f, l, between, &plain{w: out})}
+	s := &show{fleet: f, plan: p, faults: between, ledger: l, out: out, watch: newWatch(f, l, between, newView(out))}
 	victim := f[len(f)-1]
 	crash := func(ctx context.Context) error { return s.crash(ctx, victim) }
 	back := func(ctx context.Context) error { return s.back(ctx, victim) }
