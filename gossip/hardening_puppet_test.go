@@ -109,15 +109,15 @@ func (p *puppet) vector() string {
 	return p.engine.Vector().String()
 }
 
-// forged is a message that claims to come from a node, with updates of a replica
-// that follow version from.
-func forged(sender, writer clock.Replica, from clock.Version, updates ...*model.Update) []byte {
+// forged is a message to a node that claims to come from another, with updates of
+// a replica that follow version from.
+func forged(to *peer, sender, writer clock.Replica, from clock.Version, updates ...*model.Update) []byte {
 	b := engine.Batch{Replica: writer, From: from, Through: from + clock.Version(len(updates)), Updates: updates}
 	for i, u := range updates {
 		u.Dot = clock.Dot{Replica: writer, Version: from + clock.Version(i) + 1}
 	}
 	return codec.Encode(&engine.Message{
-		Kind: engine.Push, From: sender, Exchange: 1, HLC: clock.TimestampOf(time.Now()),
+		Kind: engine.Push, From: sender, To: to.Status().Self.Epoch, Exchange: 1, HLC: clock.TimestampOf(time.Now()),
 		MaxUpdate: uint32(Config{}.withDefaults().MaxUpdate), Batches: []engine.Batch{b},
 	})
 }
