@@ -130,7 +130,7 @@ func newNode(cfg Config) (*Node, error) {
 		Self:    clock.Replica{Node: cfg.Name, Epoch: uint64(max(now.UnixMilli(), 1))},
 		Cluster: cfg.Cluster, Codec: n.codec, Rand: rand.New(rand.NewSource(seed)),
 		Interval: cfg.Interval, MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
-		Budget: cfg.Budget, MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
+		Budget: cfg.Budget, Order: cfg.Order, MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gossip: start: %w", err)

@@ -38,6 +38,7 @@ type Config struct {
 	MaxInterval time.Duration // between rounds while vectors stay equal; default 4 × Interval
 	Timeout     time.Duration // an exchange without a message for so long is over; default 5 s
 
+	Order       Order         // which updates go first when not all fit; default Hybrid
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
 	MaxDatagram int           // bytes of one encoded message on the datagram channel; default 1,400
 	MaxStream   int           // bytes of one encoded message on the stream channel; default MaxUpdate + 64 KiB
@@ -117,6 +118,8 @@ func (c Config) Validate() error {
 		return bad("Timeout", "%v is negative", c.Timeout)
 	case c.MaxDrift < 0:
 		return bad("MaxDrift", "%v is negative", c.MaxDrift)
+	case c.Order > Breadth:
+		return bad("Order", "%v is unknown", c.Order)
 	case c.Budget < 1:
 		return bad("Budget", "%d bytes", c.Budget)
 	case c.MaxDatagram < MinMessage:

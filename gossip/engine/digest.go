@@ -17,6 +17,7 @@ func (e *Engine) snapshot(now time.Time) []DigestEntry {
 	entries := make([]DigestEntry, 0, len(e.order))
 	held := false
 	for _, r := range e.order {
+		r.arrivals.note(r.version, now)
 		h := r.isHeld(now)
 		held = held || h
 		if r.version > 0 || h {

@@ -29,13 +29,45 @@
 // the exchange's budget is used up: the receiver sets the pace. If the vectors are
 // equal the ACK says so, with the state hashes instead of a digest.
 //
-// A delta that may not carry everything is ordered by span: the replica with the
-// most missing versions first, each run to completion. It is the prefix of that
-// order that fits; a stream message carries at least one update whatever the
-// budget, so nothing gets stuck behind something large.
-//
 // A digest beside which the largest update would not fit into a stream message
 // goes as parts of one snapshot; the last part carries the updates.
+//
+// # Orders
+//
+// A delta that may not carry everything carries what Config.Order puts first: the
+// longest beginning of that order that fits, measured by encoding. A stream message
+// carries at least one update whatever the budget, so nothing gets stuck behind
+// something large. The updates of a replica are one batch in version order.
+//
+//	Hybrid    half of the bytes: oldest first pending update first;
+//	          half: newest last pending update first
+//	Span      most versions behind first
+//	Depth     most pending updates first (Paper §3)
+//	Breadth   rank by rank: everybody's first pending update, everybody's second … (Paper §3)
+//
+// The others run each replica to completion before the next; ties are random, anew
+// for each message. For Breadth one random sequence of replicas serves all ranks of
+// a message: a new one for each rank could be told apart only where the message
+// ends. A replica of which nothing is retained takes an empty batch: it counts as
+// no update in Depth, as the end of the first rank in Breadth, and as written when
+// it arrived in Hybrid.
+//
+// Hybrid's first half leaves nobody behind for ever, its second brings news past a
+// backlog. The second half passes over a replica that the first has begun, and goes
+// back to it only with what is left: the replica of a writer without pause is the
+// oldest and the newest at once, and would have both halves. When one of 8 nodes
+// writes 100 times what each of the others does, and a tenth of it can be carried,
+// the others stay within 6 rounds, against 16 if it may have both and 14 by Depth
+// (TestNoStarvation). If such a writer overwrites its keys, nobody is more than 5
+// rounds behind.
+//
+// Ages are by the updates' times, but at most 30 s before the update arrived here
+// and not after: a clock that is wrong by an hour gains what one has that is slow by
+// 30 s, or whose updates arrive at once (TestWrongClockGainsLittle). Arrivals take
+// no memory per update. Before each exchange the vector tells what has arrived since
+// the last one; of each replica at most 16 such runs of versions are kept, and
+// neighbours joined that are close together for their age. So the latest arrivals
+// are known to the exchange, older ones to about the time they are ago.
 //
 // # Batches, holes and the horizon
 //

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // packed is what became of packing a delta into a message.
@@ -12,59 +15,131 @@ type packed struct {
 }
 
 // pack fills m with batches for a peer that lacks what the candidates say, in
-// their order: as much as fits into room bytes of batches and MaxStream bytes of
-// message, but always one update or one empty batch, whatever the room (R2). theirs is the peer's
-// digest; it may be partial.
+// the engine's order: as much as fits into room bytes of batches and MaxStream
+// bytes of message, but always one update or one empty batch, whatever the room
+// (R2). theirs is the peer's digest; it may be partial.
 func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room int) packed {
-	sizer := e.cfg.Codec.Sizer(m)
 	base := e.cfg.Codec.Size(m)
-	p := packed{size: base}
 	limit := min(base+room, e.cfg.MaxStream)
-	updates := 0
-	for _, c := range all {
-		b := Batch{Replica: c.replica.id, From: c.from, Through: c.replica.version, Floor: c.replica.floor}
-		b.Through = min(b.Through, b.From+MaxSpan)
-		size := sizer.Begin(&b)
-		if size > limit && (len(m.Batches) > 0 || size > e.cfg.MaxStream) {
-			p.more = true
-			break
+	p := packing{codec: e.cfg.Codec, max: e.cfg.MaxStream, m: m, size: base, left: len(all)}
+	for _, ph := range e.plan(m, all, base, limit) {
+		p.serve(ph)
+	}
+	m.Batches = p.batches
+	e.stats.UpdatesSent += uint64(p.updates)
+	e.closeHoles(m, theirs)
+	return packed{used: p.size - base, size: p.size, more: p.left > 0}
+}
+
+// packing is a message that is being filled.
+type packing struct {
+	codec   Codec
+	max     int      // MaxStream
+	m       *Message // without batches
+	batches []Batch
+	sizer   Sizer // of both; nil: to be made when it is needed
+	size    int   // bytes of both
+	updates int   // in batches
+	left    int   // candidates that are not in batches to their end
+}
+
+// serve takes the turns of a phase until one does not fit.
+func (p *packing) serve(ph phase) {
+	for _, t := range ph.turns {
+		if t.done || t.most == 0 || ph.fresh && t.open {
+			continue
 		}
-		full := false
-		for en := range c.replica.log.after(c.from) {
-			u := en.update
-			if u.Version > b.Through {
-				break
-			}
-			n := e.cfg.MaxStream + 1
-			if len(b.Updates) < MaxBatch {
-				n = sizer.Add(u)
-			}
-			if n > limit && (updates > 0 || n > e.cfg.MaxStream) {
-				full = true
-				break
-			}
-			size = n
-			b.Updates = append(b.Updates, u)
-			updates++
-		}
-		if full {
-			p.more = true
-			if len(b.Updates) == 0 {
-				break
-			}
-			b.Through = b.Updates[len(b.Updates)-1].Version
-		}
-		p.more = p.more || b.Through < c.replica.version
-		p.size = size
-		m.Batches = append(m.Batches, b)
-		if full {
-			break
+		if !p.run(t, ph.limit) {
+			return
 		}
 	}
-	p.used = p.size - base
-	e.stats.UpdatesSent += uint64(updates)
-	e.closeHoles(m, theirs)
-	return p
+}
+
+// run puts what is still to come of t into the message while that fits into
+// limit, and reports whether all of it did.
+func (p *packing) run(t *turn, limit int) bool {
+	if p.tooLong(t, limit) {
+		return false
+	}
+	before := *p
+	b := p.last(t)
+	for en := range t.replica.log.after(t.sent) {
+		if en.update.Version > t.end() {
+			break
+		}
+		if len(b.Updates) == t.most {
+			t.done = true
+			return true
+		}
+		if !p.add(b, en.update, limit) {
+			if p.updates == before.updates {
+				p.restore(before)
+			} else {
+				t.sent, t.open = b.Through, true
+			}
+			return false
+		}
+	}
+	if len(b.Updates) == 0 && p.size > limit && (len(before.batches) > 0 || p.size > p.max) {
+		p.restore(before)
+		return false
+	}
+	b.Through, t.done = t.end(), true
+	if b.Through == t.replica.version {
+		p.left--
+	}
+	return true
+}
+
+// tooLong reports whether the next update of t is so large that it need not be
+// measured: an update takes more than its key and value, by more than another
+// sequence of the batches can save.
+func (p *packing) tooLong(t *turn, limit int) bool {
+	u := t.replica.log.next(t.sent)
+	return u != nil && p.updates > 0 && p.size+len(u.Key)+len(u.Value) > limit
+}
+
+// last returns the batch of t, a new one if need be, as the last one of the
+// message: that is where a Sizer goes on.
+func (p *packing) last(t *turn) *Batch {
+	n := len(p.batches) - 1
+	if t.open && p.batches[n].Replica != t.replica.id {
+		i := slices.IndexFunc(p.batches, func(b Batch) bool { return b.Replica == t.replica.id })
+		p.batches = slices.Concat(p.batches[:i], p.batches[i+1:], p.batches[i:i+1])
+		p.sizer = nil
+	}
+	if p.sizer == nil {
+		m := *p.m
+		m.Batches = p.batches
+		p.sizer = p.codec.Sizer(&m)
+	}
+	if !t.open {
+		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor}
+		p.size = p.sizer.Begin(&b)
+		p.batches = append(p.batches, b)
+	}
+	return &p.batches[len(p.batches)-1]
+}
+
+// add adds u to b, the last batch, if it fits or is the first update (R2).
+func (p *packing) add(b *Batch, u *model.Update, limit int) bool {
+	n := p.sizer.Add(u)
+	if n > limit && (p.updates > 0 || n > p.max) {
+		p.sizer.Undo()
+		return false
+	}
+	b.Updates = append(b.Updates, u)
+	b.Through = u.Version
+	p.size = n
+	p.updates++
+	return true
+}
+
+// restore makes the message what it was before a batch was begun, or moved, to
+// which nothing could be added.
+func (p *packing) restore(before packing) {
+	*p = before
+	p.sizer = nil
 }
 
 // maxHoles bounds how many holes of one batch are looked up to find out whether

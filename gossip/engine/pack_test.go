@@ -83,7 +83,7 @@ func obvious(codec *wire.Codec, base engine.Message, n *node, budget, limit int)
 func TestPackAgainstObvious(t *testing.T) {
 	codec := wire.New("test")
 	for budget := 1; budget < 14_000; budget += 13 {
-		cfg := engine.Config{Budget: budget, MaxUpdate: 400, MaxStream: 4000}
+		cfg := engine.Config{Order: engine.Span, Budget: budget, MaxUpdate: 400, MaxStream: 4000}
 		w, n := backlog(t, cfg)
 		syn := message(engine.Syn, 2)
 		syn.Digest.Full, syn.MaxUpdate = true, 400

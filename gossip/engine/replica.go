@@ -17,6 +17,7 @@ type replica struct {
 	floor    clock.Version // the highest version that collection dropped (R8)
 	log      log           // retained; versions ≤ version
 	replaced replacements
+	arrivals arrivals
 	held     time.Time // apply nothing of it before: something about its next update must wait; zero: not held
 }
 
