@@ -118,7 +118,7 @@ func (f *fleet) undisturbed(before time.Duration) {
 	f.t.Helper()
 	now := f.converge()
 	f.t.Logf("converged in %v, without the attack in %v", now.Round(time.Millisecond), before.Round(time.Millisecond))
-	if limit := 10*before + 5*time.Second; now > limit {
+	if limit := 10*before + 15*time.Second; now > limit {
 		f.t.Errorf("converged in %v, limit %v", now, limit)
 	}
 	for i, n := range f.nodes {

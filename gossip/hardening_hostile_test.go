@@ -199,7 +199,7 @@ func beg(t *testing.T, tr *swim.Transport, f *fleet) func() int {
 	var mu sync.Mutex
 	sent := 0
 	wg.Go(func() {
-		tick := time.NewTicker(50 * time.Millisecond)
+		tick := time.NewTicker(500 * time.Millisecond) // as a member in a hurry might
 		defer tick.Stop()
 		for {
 			select {
