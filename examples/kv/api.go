@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,6 +25,7 @@ const (
 	maxKey    = 1 << 10          // bytes of a key, percent-decoded
 	maxValue  = 512 << 10        // bytes of a value
 	writeWait = 10 * time.Second // for a write that has to wait its turn
+	maxPage   = 10_000           // keys of a page
 )
 
 // api is the HTTP API:
@@ -31,7 +33,8 @@ const (
 //	PUT /v1/kv/{key}      204; the body is the value, at most 512 KiB
 //	GET /v1/kv/{key}      200 with the value, 404
 //	DELETE /v1/kv/{key}   204, also for an unknown key
-//	GET /v1/kv?prefix=P   {"key": "value in base64", …}
+//	GET /v1/kv?prefix=P   {"key": "value in base64", …}; &limit=N&after=K for pages
+//	GET /v1/watch?prefix=P  server-sent events, see watch
 //	GET /v1/members       [{"name", "addr", "state", "self"}, …]
 //	GET /v1/status        this node's view of itself and the data
 //	GET /healthz          ok
@@ -45,12 +48,20 @@ type api struct {
 	node   *gossip.Node
 	keys   *model.Map[[]byte]
 	routes map[string]http.Handler // by path; all of them GET
+
+	streams   *streams
+	heartbeat time.Duration      // between comments in a stream
+	ending    context.Context    // done when streams are to end …
+	end       context.CancelFunc // … after this
 }
 
 func newAPI(node *gossip.Node, keys *model.Map[[]byte], registry *prometheus.Registry) *api {
-	a := &api{node: node, keys: keys}
+	a := &api{node: node, keys: keys, heartbeat: heartbeat}
+	a.ending, a.end = context.WithCancel(context.Background())
+	a.streams = newStreams(a.ending, keys)
 	a.routes = map[string]http.Handler{
 		"/v1/kv":      http.HandlerFunc(a.list),
+		"/v1/watch":   http.HandlerFunc(a.watch),
 		"/v1/members": http.HandlerFunc(a.members),
 		"/v1/status":  http.HandlerFunc(a.status),
 		"/healthz":    http.HandlerFunc(a.health),
@@ -150,21 +161,70 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Conte
 	}
 }
 
+// list answers with the keys that begin with prefix: all of them, or, with limit,
+// so many in their order, those after the key after. If there are more, the header
+// X-Next-After is the last key that is there, percent-encoded: what after must be
+// for the next page, whose whole path is in the header Link.
 func (a *api) list(w http.ResponseWriter, r *http.Request) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "bad query: "+err.Error())
+	query, err := parameters(r, "prefix", "after", "limit")
+	limit := 0
+	if err == nil {
+		limit, err = pageLimit(query)
+	}
+	after := query.Get("after")
+	switch {
+	case err != nil:
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	case len(after) > maxKey:
+		fail(w, http.StatusBadRequest, "after: a key has at most 1024 bytes, this one "+strconv.Itoa(len(after)))
 		return
 	}
 	// Gathered first: a slow client must not hold up the node.
 	all := make(map[string][]byte)
+	last := ""
 	for key, value := range a.keys.Prefix(query.Get("prefix")) {
+		if key <= after { // no key is empty
+			continue
+		}
+		if limit > 0 && len(all) == limit {
+			query.Set("after", last)
+			w.Header().Set("X-Next-After", url.QueryEscape(last))
+			w.Header().Set("Link", "</v1/kv?"+query.Encode()+`>; rel="next"`)
+			break
+		}
 		if value == nil {
 			value = []byte{} // JSON would say null
 		}
-		all[key] = value
+		all[key], last = value, key
 	}
 	answer(w, http.StatusOK, all)
+}
+
+// parameters returns the query, in which each of the named parameters may be once.
+func parameters(r *http.Request, names ...string) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("bad query: %w", err)
+	}
+	for _, name := range names {
+		if len(query[name]) > 1 {
+			return nil, fmt.Errorf("%s: given %d times", name, len(query[name]))
+		}
+	}
+	return query, nil
+}
+
+// pageLimit returns the largest number of keys that a query asks for, 0 for all.
+func pageLimit(query url.Values) (int, error) {
+	if !query.Has("limit") {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(query.Get("limit"))
+	if err != nil || n < 1 || n > maxPage {
+		return 0, fmt.Errorf("limit: want a number from 1 to %d, got %q", maxPage, query.Get("limit"))
+	}
+	return n, nil
 }
 
 type memberJSON struct {

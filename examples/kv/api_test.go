@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,13 @@ import (
 // serveAPI starts a node that is alone, and the API in front of it.
 func serveAPI(t *testing.T) (base string, node *gossip.Node) {
 	t.Helper()
+	base, a := serveWith(t, func(*api, *http.Server) {})
+	return base, a.node
+}
+
+// serveWith is serveAPI with changes to what it starts.
+func serveWith(t *testing.T, change func(*api, *http.Server)) (base string, a *api) {
+	t.Helper()
 	registry := prometheus.NewRegistry()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -33,9 +42,13 @@ func serveAPI(t *testing.T) (base string, node *gossip.Node) {
 	if err := node.Attach(space, keys); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(newAPI(node, keys, registry))
+	a = newAPI(node, keys, registry)
+	server := httptest.NewUnstartedServer(a)
+	change(a, server.Config)
+	server.Start()
 	t.Cleanup(server.Close)
-	return server.URL, node
+	t.Cleanup(a.end) // before that: Close waits for streams
+	return server.URL, a
 }
 
 // call sends a request as it stands and returns status and body.
@@ -124,6 +137,17 @@ func TestErrors(t *testing.T) {
 		{"POST", "/v1/status", nil, 405},
 		{"PUT", "/healthz", nil, 405},
 		{"GET", "/v1/kv?prefix=%zz", nil, 400},
+		{"GET", "/v1/kv?limit=0", nil, 400},
+		{"GET", "/v1/kv?limit=-1", nil, 400},
+		{"GET", "/v1/kv?limit=10001", nil, 400},
+		{"GET", "/v1/kv?limit=", nil, 400},
+		{"GET", "/v1/kv?limit=ten", nil, 400},
+		{"GET", "/v1/kv?limit=1&limit=2", nil, 400},
+		{"GET", "/v1/kv?after=%zz", nil, 400},
+		{"GET", "/v1/kv?after=" + strings.Repeat("k", maxKey+1), nil, 400},
+		{"GET", "/v1/watch?prefix=%zz", nil, 400},
+		{"GET", "/v1/watch?prefix=a&prefix=b", nil, 400},
+		{"POST", "/v1/watch", nil, 405},
 		{"GET", "/", nil, 404},
 		{"GET", "/v1", nil, 404},
 		{"GET", "/v2/kv/a", nil, 404},
@@ -194,6 +218,44 @@ func TestList(t *testing.T) {
 		if got := strings.TrimSpace(string(body)); code != 200 || got != tt.want {
 			t.Errorf("list %q = %d %s, want %s", tt.query, code, got, tt.want)
 		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	base, _ := serveAPI(t)
+	want := map[string][]byte{}
+	for i := range 25 {
+		key := fmt.Sprintf("p %02d/%%&+€\xff", i)[:5+i%8] // any bytes
+		want[key] = []byte(key)
+		call(t, "PUT", base+"/v1/kv/"+url.PathEscape(key), []byte(key))
+	}
+	for _, limit := range []int{1, 7, 25, 26, maxPage} {
+		n, pages := 0, 0
+		for path := fmt.Sprintf("/v1/kv?prefix=p&limit=%d", limit); path != ""; pages++ {
+			code, body, head := call(t, "GET", base+path, nil)
+			var page map[string][]byte
+			if err := json.Unmarshal(body, &page); err != nil || code != 200 || len(page) > limit {
+				t.Fatalf("GET %s = %d %.80q", path, code, body)
+			}
+			for _, value := range page { // JSON cannot show every key
+				if !bytes.Equal(want[string(value)], value) {
+					t.Errorf("GET %s has %q", path, value)
+				}
+				n++
+			}
+			path, _ = strings.CutSuffix(strings.TrimPrefix(head.Get("Link"), "<"), `>; rel="next"`)
+			after, err := url.QueryUnescape(head.Get("X-Next-After"))
+			if _, ok := want[after]; err != nil || ok != (path != "") {
+				t.Errorf("X-Next-After = %q, Link = %q", head.Get("X-Next-After"), head.Get("Link"))
+			}
+		}
+		if n != len(want) || pages != (len(want)+limit-1)/limit {
+			t.Errorf("limit %d: %d keys on %d pages, want %d", limit, n, pages, len(want))
+		}
+	}
+	code, body, head := call(t, "GET", base+"/v1/kv?after=p+23", nil)
+	if code != 200 || strings.Count(string(body), ":") != 2 || head.Get("Link") != "" {
+		t.Errorf("after without a limit = %d %s", code, body)
 	}
 }
 

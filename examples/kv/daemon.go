@@ -70,12 +70,13 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 		listen.Close()
 		return nil, cmp.Or(err, node.Close())
 	}
-	return &daemon{
+	api := newAPI(node, keys, registry)
+	d := &daemon{
 		node:   node,
 		listen: listen,
 		log:    log,
 		server: &http.Server{
-			Handler:           newAPI(node, keys, registry),
+			Handler:           api,
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       30 * time.Second,
 			WriteTimeout:      60 * time.Second,
@@ -83,7 +84,9 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 			MaxHeaderBytes:    64 << 10,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
-	}, nil
+	}
+	d.server.RegisterOnShutdown(api.end) // streams would keep it from ending
+	return d, nil
 }
 
 func (d *daemon) gossipAddr() string { return d.node.Status().Addr }

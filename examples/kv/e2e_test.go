@@ -136,6 +136,85 @@ func TestCrashAndReturn(t *testing.T) {
 	until(t, 10*time.Second, "equal state", func() error { return same(procs) })
 }
 
+func TestWatchElsewhere(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a")
+	b := launch(t, "b", "-join", a.gossip)
+	together(t, []*proc{a, b})
+	a.put("before", "1")
+	until(t, 3*time.Second, "a PUT", func() error { return b.has("before", "1") })
+	base := "http://" + b.http
+	c := openStream(t, base, "", "")
+	c.want("set before=1")
+	begin := time.Now()
+	a.put("k", "2")
+	e := c.next()
+	if took := time.Since(begin); e.String() != "set k=2" || e.Node != "a" || took > 3*time.Second {
+		t.Errorf("event %v of %s after %v", e, e.Node, took)
+	} else {
+		t.Logf("a PUT at a is an event at b after %v", took.Round(time.Millisecond))
+	}
+	a.must("DELETE", "/v1/kv/before", nil)
+	c.want("delete before=")
+
+	// The client goes away for a while and comes back.
+	c.cancel()
+	for i := range 200 {
+		a.put(fmt.Sprint("away", i), fmt.Sprint(i))
+	}
+	until(t, 3*time.Second, "the last PUT", func() error { return b.has("away199", "199") })
+	c = openStream(t, base, "", c.id)
+	for i := range 200 {
+		c.want(fmt.Sprintf("set away%d=%d", i, i))
+	}
+
+	// The daemon has restarted: it knows the data, but not the stream.
+	b.kill()
+	a.put("down", "3")
+	b.args = []string{"-join", a.gossip}
+	b.start()
+	until(t, 10*time.Second, "catching up", func() error { return b.has("down", "3") })
+	c = openStream(t, base, "d", c.id)
+	c.want("reset =", "set down=3")
+}
+
+// Open streams do not keep a daemon from ending, not even when their clients do
+// not read.
+func TestSignalEndsStreams(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a")
+	idle := openStream(t, "http://"+a.http, "none", "")
+	value := strings.Repeat("x", maxValue)
+	for i := range 40 {
+		a.put(fmt.Sprint("big", i), value)
+	}
+	stuck, err := net.Dial("tcp", a.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.Close()
+	fmt.Fprint(stuck, "GET /v1/watch HTTP/1.1\r\nHost: a\r\n\r\n")
+	if _, err := stuck.Read(make([]byte, 100)); err != nil { // and no more
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	a.put("while stuck", "v")
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("a PUT took %v while a client did not read", took)
+	}
+	code, took := a.terminate(syscall.SIGTERM, 6*time.Second)
+	if log := a.stderr.tail(); code != 0 || strings.Contains(log, "cut off") {
+		t.Errorf("exit %d: %s", code, log)
+	}
+	if took > drainTimeout {
+		t.Errorf("SIGTERM with two open streams took %v", took)
+	}
+	t.Logf("SIGTERM with two open streams: exit %d after %v", code, took.Round(time.Millisecond))
+	for ok := true; ok; {
+		_, ok = idle.line()
+	}
+}
+
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	key := []string{"-key", strings.Repeat("0a", 16)}

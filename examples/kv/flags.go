@@ -47,7 +47,12 @@ is killed is lost. The HTTP API has no access control.
 const usageTail = `
 routes:
   PUT, GET, DELETE /v1/kv/{key}   the key percent-encoded, 1 to 1,024 bytes
-  GET /v1/kv?prefix=P             {"key": "value in base64", ...}
+  GET /v1/kv?prefix=P             {"key": "value in base64", ...}; all, or with
+                                  &limit=N (1 to 10000) a page; if there are more,
+                                  X-Next-After is what &after= must be for the next
+  GET /v1/watch?prefix=P          server-sent events: the state, then what changes;
+                                  Last-Event-ID goes on within 2 minutes, or gets
+                                  an event "reset" and the state again
   GET /v1/members, /v1/status, /healthz, /metrics
 `
 
