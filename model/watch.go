@@ -65,8 +65,9 @@ type MapChange[V any] struct {
 //
 // A repair may take back a write that others have proved to be dead, or that was
 // damaged here. The watch shows a delete without Replica and Time, if the engine
-// reports it. What it does not report, such as damage found in memory, stays shown
-// until the key changes again, and Existed is false then.
+// reports it. What it does not report (damage found in memory, two contents under
+// one identity) stays shown until the key changes again, and Old of that change is
+// what the map had, not what was shown.
 func (m *Map[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[MapChange[V]] {
 	return func(yield func(MapChange[V]) bool) {
 		if m.host == nil {
