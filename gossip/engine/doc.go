@@ -82,17 +82,36 @@
 // horizon where that is higher. While V is below H anywhere the node is dirty;
 // a clean node's state is exactly the models' value over all updates ≤ V (R4).
 //
-// One refinement of R3: a closed hole depends on the other batches of its
-// message, one of which may be refused or held. So a message with closed holes
+// Two refinements of R3. A closed hole depends on the other batches of its
+// message, one of which may be refused or held: so a message with closed holes
 // raises H to the ends of its own batches, which changes nothing unless one of
-// them was not applied. The property test of package engine shows both.
+// them was not applied (TestClosedHoleWithoutItsHeir). And it depends on what the
+// receiver knew when it asked: so every message but a SYN names the receiver's
+// epoch, and an incarnation that came later drops it.
+//
+// A node that is dirty for longer than 3 s asks for a cleaning exchange (R5). A
+// clean peer takes a snapshot of all that the node lacks and sends it untruncated,
+// outside of the budget, also what is overwritten meanwhile. At its end the node
+// has the peer's state of the snapshot; until then it applies no open holes of
+// others, so that its horizon stands still.
 //
 // # Identity
 //
 // A node that sees in a digest an incarnation of its own name that is later than
 // itself, or updates under its own identity that it never wrote, takes a new
-// epoch and issues its updates again (R1). Two contents of one dot are a fork: the
-// larger hash stays, the replica is frozen, and counted.
+// epoch and issues its updates again (R1), at most once per Timeout. What it wrote
+// under a stolen identity it forgets and fetches again.
+//
+// Two contents of one dot are a fork: it is counted, and the larger hash stays, here
+// at once and everywhere by repair. R1 also freezes the replica; this engine does
+// not, because vectors that can never be equal again keep repair from ever running.
+//
+// # What must wait
+//
+// An update whose time is more than MaxDrift ahead, that builds on updates which
+// are not known, or for which there is no room, is not refused for good: V stays
+// before it, the digest marks its replica as held, so that peers send others first,
+// and it is tried again later.
 //
 // # Repair
 //
@@ -105,23 +124,27 @@
 //
 // The same union helps a dirty node whose horizon names updates that died with
 // their holders: a clean node with an equal vector has the right state for that
-// vector, so after the union this node has it too, and is clean. (Until there is
-// collection nothing needs to be removed by absence, so the reset of R9 is not
-// needed for this.) Two dirty nodes unite and stay dirty.
+// vector, so after the union this node has it too, and is clean. (While nothing is
+// collected, nothing needs to be removed by absence: the union does what R9 would.)
+// Two dirty nodes unite and stay dirty.
 //
 // # Rounds
 //
 // Interval is the time between rounds. A change of the vector brings the next
 // round forward to MinInterval after the last one; about log2 N rounds follow at
 // that pace, as many as an epidemic needs, then each waits twice as long up to
-// Interval. So news spreads in milliseconds and quiet nodes stay quiet; while peers know the same, rounds get rarer up to MaxInterval.
-// A third of the rounds goes to a random peer, the others to the more divergent of
-// the next two of a shuffled round-robin; one in ten tries a failed peer.
+// Interval. So news spreads in milliseconds and quiet nodes stay quiet; while peers
+// know the same, rounds get rarer up to MaxInterval. A third of the rounds goes to a
+// random peer, the others to the more divergent of the next two of a shuffled
+// round-robin; one in ten tries a failed peer. A peer that may still answer is left
+// alone, for four times as long as it usually takes.
 //
 // # Limits
 //
 // Everything that the network can grow has a limit in [Config]: MaxPeers,
 // MaxReplicas, MaxSpaces, MaxUpdate, and the sizes of messages. MaxStream defaults
 // to MaxUpdate plus 64 KiB, so that the largest update always fits with its
-// envelope. Replacements remembered for closed holes: 256 per replica.
+// envelope. Replacements remembered for closed holes: 256 per replica. A node
+// serves two cleaning exchanges at a time, each with a pointer per update that its
+// peer lacks.
 package engine

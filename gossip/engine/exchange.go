@@ -201,6 +201,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	if m.Cleaning && e.behind > 0 {
 		e.cleaning = cleaning{peer: p, exchange: x.id}
+		e.stats.Cleanings++
 	}
 	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
@@ -282,7 +283,6 @@ func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32
 			return e.cfg.Codec.Size(m)
 		}
 	}
-	span(e.cfg.Rand, lacked)
 	done := e.pack(m, lacked, x.theirs, room)
 	if gapless {
 		for i := range m.Batches {

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"fmt"
-	"math/rand"
 	"slices"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -241,9 +240,3 @@ func (c candidate) newestTime() clock.Timestamp {
 // believed is how long before its arrival an update may say that it was written.
 // A clock that is wrong by more gains no more than that.
 const believed = clock.Timestamp(30_000) << 16
-
-// span sorts candidates as Span does.
-func span(rng *rand.Rand, all []candidate) {
-	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.span(), a.span()) })
-}

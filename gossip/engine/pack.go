@@ -9,9 +9,8 @@ import (
 
 // packed is what became of packing a delta into a message.
 type packed struct {
-	used int  // bytes of batches
-	size int  // bytes of the whole message
-	more bool // something was left out
+	used int // bytes of batches
+	size int // bytes of the whole message
 }
 
 // pack fills m with batches for a peer that lacks what the candidates say, in
@@ -21,14 +20,14 @@ type packed struct {
 func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room int) packed {
 	base := e.cfg.Codec.Size(m)
 	limit := min(base+room, e.cfg.MaxStream)
-	p := packing{codec: e.cfg.Codec, max: e.cfg.MaxStream, m: m, size: base, left: len(all)}
+	p := packing{codec: e.cfg.Codec, max: e.cfg.MaxStream, m: m, size: base}
 	for _, ph := range e.plan(m, all, base, limit) {
 		p.serve(ph)
 	}
 	m.Batches = p.batches
 	e.stats.UpdatesSent += uint64(p.updates)
 	e.closeHoles(m, theirs)
-	return packed{used: p.size - base, size: p.size, more: p.left > 0}
+	return packed{used: p.size - base, size: p.size}
 }
 
 // packing is a message that is being filled.
@@ -40,7 +39,6 @@ type packing struct {
 	sizer   Sizer // of both; nil: to be made when it is needed
 	size    int   // bytes of both
 	updates int   // in batches
-	left    int   // candidates that are not in batches to their end
 }
 
 // serve takes the turns of a phase until one does not fit.
@@ -85,9 +83,6 @@ func (p *packing) run(t *turn, limit int) bool {
 		return false
 	}
 	b.Through, t.done = t.end(), true
-	if b.Through == t.replica.version {
-		p.left--
-	}
 	return true
 }
 
