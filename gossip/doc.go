@@ -111,6 +111,7 @@
 //	scuttlebutt_forks_total                                 updates    seen with two contents: two writers used one identity
 //	scuttlebutt_epochs_total                                epochs     taken after the start, having met an own later life
 //	scuttlebutt_mismatches_total                            events     same vectors, different state: a defect; repaired
+//	scuttlebutt_cleanings_total                             exchanges  that a clean peer granted, to clean this node
 //	scuttlebutt_repairs_total                               repairs    begun
 //	scuttlebutt_repaired_updates_total                      updates    that repairs brought or dropped
 //	scuttlebutt_staleness_seconds                           seconds    histogram: age of remote updates when applied

@@ -74,6 +74,7 @@ var (
 	descForks      = desc("forks_total", "Updates seen with two contents.")
 	descEpochs     = desc("epochs_total", "New epochs that this node took after its start.")
 	descMismatches = desc("mismatches_total", "Equal vectors with different state.")
+	descCleanings  = desc("cleanings_total", "Cleaning exchanges that a clean peer granted.")
 	descRepairs    = desc("repairs_total", "Repairs begun.")
 	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought or dropped.")
 
@@ -102,6 +103,7 @@ var scalars = []struct {
 	{descForks, func(s engine.Stats) uint64 { return s.Forks }},
 	{descEpochs, func(s engine.Stats) uint64 { return s.Epochs }},
 	{descMismatches, func(s engine.Stats) uint64 { return s.Mismatches }},
+	{descCleanings, func(s engine.Stats) uint64 { return s.Cleanings }},
 	{descRepairs, func(s engine.Stats) uint64 { return s.Repairs }},
 	{descRepaired, func(s engine.Stats) uint64 { return s.Repaired }},
 }
