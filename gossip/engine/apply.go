@@ -216,7 +216,7 @@ func (e *Engine) fork(r *replica, have entry, u *model.Update, content uint64, o
 	if content < have.content {
 		return
 	}
-	e.discard(r, have)
+	e.discard(r, have, out)
 	e.forgetHeirs()
 	if s := e.space(u.Space); s != nil {
 		e.integrate(r, s, entry{retain(r, s, u), content}, out)
@@ -233,9 +233,10 @@ func (e *Engine) forgetHeirs() {
 
 // discard removes a retained update from the log and from its model, without
 // another taking its place.
-func (e *Engine) discard(r *replica, en entry) {
+func (e *Engine) discard(r *replica, en entry, out *Output) {
 	if s := e.spaces[en.update.Space]; s.model != nil {
 		s.model.Remove(en.update)
+		out.Changed = append(out.Changed, model.Change{Old: en.update})
 	}
 	e.forget(r, en.update)
 }

@@ -53,7 +53,7 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 	if e.stolen {
 		had := old.version
 		for _, en := range own {
-			e.discard(old, en)
+			e.discard(old, en, out)
 		}
 		e.forgetHeirs()
 		e.advance(old, 0)

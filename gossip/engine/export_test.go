@@ -13,7 +13,7 @@ func (e *Engine) Lose(d clock.Dot) bool {
 	}
 	en, ok := r.log.get(d.Version)
 	if ok {
-		e.discard(r, en)
+		e.discard(r, en, new(Output))
 	}
 	return ok
 }
@@ -25,8 +25,8 @@ func (e *Engine) Replace(d clock.Dot, value string) {
 	en, _ := r.log.get(d.Version)
 	u := *en.update
 	u.Value = []byte(value)
-	e.discard(r, en)
 	var out Output
+	e.discard(r, en, &out)
 	e.integrate(r, e.spaces[u.Space], entry{&u, e.hasher.content(&u)}, &out)
 }
 

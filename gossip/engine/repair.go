@@ -131,7 +131,7 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 		return
 	}
 	s := r.spaces[0]
-	e.verify(s)
+	e.verify(s, out)
 	number := clock.Version(0)
 	for part := range slices.Chunk(e.replicaHashes(s), e.repairHashes()) {
 		number++
@@ -200,7 +200,7 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 	switch step.Phase {
 	case RepairHashes:
 		if p.served.space != s {
-			e.verify(s)
+			e.verify(s, out)
 			p.served.space, p.served.parts = s, map[clock.Version]bool{}
 		}
 		if p.served.parts[step.Range.Through] || len(p.served.parts) > e.cfg.MaxReplicas/e.repairHashes() {

@@ -9,12 +9,12 @@ import (
 
 // verify drops retained updates of a space whose content is no longer what was
 // retained.
-func (e *Engine) verify(s *space) {
+func (e *Engine) verify(s *space, out *Output) {
 	for _, r := range e.order {
 		for _, en := range slices.Collect(r.log.after(0)) {
 			if en.update.Space == s.name && e.hasher.content(en.update) != en.content {
 				e.stats.Repaired++
-				e.discard(r, en)
+				e.discard(r, en, out)
 			}
 		}
 	}

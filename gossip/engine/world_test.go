@@ -165,6 +165,9 @@ func (w *world) mustWrite(n *node, space, key, value string) {
 // record keeps what was written first and checks that one dot has one content (I2).
 func (w *world) record(out engine.Output) {
 	for _, c := range out.Changed {
+		if c.New == nil {
+			continue
+		}
 		old := w.all[c.New.Dot]
 		if old == nil {
 			w.all[c.New.Dot] = c.New
