@@ -64,10 +64,7 @@ type MapChange[V any] struct {
 // takes no entry. An entry keeps the updates alive to which it refers.
 //
 // A repair may take back a write that others have proved to be dead, or that was
-// damaged here. The watch shows a delete without Replica and Time, if the engine
-// reports it. What it does not report (damage found in memory, two contents under
-// one identity) stays shown until the key changes again, and Old of that change is
-// what the map had, not what was shown.
+// damaged here. The watch shows a delete without Replica and Time.
 func (m *Map[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[MapChange[V]] {
 	return func(yield func(MapChange[V]) bool) {
 		if m.host == nil {
