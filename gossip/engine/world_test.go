@@ -63,11 +63,19 @@ type delivery struct {
 // node is one engine of a world.
 type node struct {
 	name    string
+	cfg     engine.Config
 	e       *engine.Engine
 	models  map[string]*register
 	up      bool
+	skew    time.Duration // how far its clock is ahead of the world's
 	written int
 }
+
+// clock returns what a node takes for the time.
+func (w *world) clock(n *node) time.Time { return w.now.Add(n.skew) }
+
+// due returns when, in the world's time, a node wants its Tick.
+func (n *node) due() time.Time { return n.e.Next().Add(-n.skew) }
 
 // world drives engines over a faulty network and a virtual clock, through the
 // real codec, and checks the invariants after every event.
@@ -82,8 +90,12 @@ type world struct {
 	queue  []delivery
 	seq    int
 	cut    func(from, to string) bool
-	spy    func(m *engine.Message, d *delivery) bool // false drops it
-	all    map[clock.Dot]*model.Update               // everything ever written
+	lag    func(from, to string, stream bool) time.Duration // on top of the faults' delay
+	served map[string]delivery                              // by exchange, what a server of R5 knew when it took its snapshot
+	spy    func(m *engine.Message, d *delivery) bool        // false drops it
+	parts  map[string][]engine.Batch                        // of messages in parts, by receiver and exchange
+	closed int                                              // batches with closed holes that were applied
+	all    map[clock.Dot]*model.Update                      // everything ever written
 	past   []delivery
 	spaces []string
 	lax    bool // no invariants: for engines that are weakened on purpose
@@ -94,6 +106,7 @@ func newWorld(t testing.TB, seed int64, n int, cfg engine.Config) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewSource(seed)), now: time.UnixMilli(1_700_000_000_000), cfg: cfg,
 		codec: wire.New("test"), all: map[clock.Dot]*model.Update{}, spaces: []string{"s"},
+		served: map[string]delivery{}, parts: map[string][]engine.Batch{},
 	}
 	for i := range n {
 		w.add(fmt.Sprintf("n%02d", i))
@@ -104,12 +117,19 @@ func newWorld(t testing.TB, seed int64, n int, cfg engine.Config) *world {
 
 // add starts a node that knows nothing.
 func (w *world) add(name string) *node {
+	n := w.start(name, uint64(w.now.UnixMilli()), w.cfg)
+	w.nodes = append(w.nodes, n)
+	return n
+}
+
+// start makes a node that knows nothing, with an epoch of the caller's choice.
+func (w *world) start(name string, epoch uint64, cfg engine.Config) *node {
 	n := &node{name: name, up: true, models: map[string]*register{}}
-	cfg := w.cfg
-	cfg.Self = clock.Replica{Node: name, Epoch: uint64(w.now.UnixMilli())}
+	cfg.Self = clock.Replica{Node: name, Epoch: epoch}
 	cfg.Cluster = "test"
 	cfg.Codec = w.codec
 	cfg.Rand = rand.New(rand.NewSource(w.rng.Int63()))
+	n.cfg = cfg
 	e, err := engine.New(w.now, cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -121,9 +141,20 @@ func (w *world) add(name string) *node {
 			w.t.Fatal(err)
 		}
 	}
-	w.nodes = append(w.nodes, n)
 	return n
 }
+
+// restart replaces a node by one of the same name and configuration that knows
+// nothing; messages to the earlier life are still on their way.
+func (w *world) restart(n *node, epoch uint64) *node {
+	i := slices.Index(w.nodes, n)
+	w.nodes[i] = w.start(n.name, epoch, n.cfg)
+	return w.nodes[i]
+}
+
+// crash takes a node down for good, with all it knows. What it sent still
+// arrives.
+func (w *world) crash(n *node) { n.up = false }
 
 // announce tells all nodes of each other.
 func (w *world) announce() {
@@ -133,7 +164,7 @@ func (w *world) announce() {
 			if !b.up {
 				state = engine.PeerFailed
 			}
-			a.e.SetPeer(w.now, b.name, state)
+			a.e.SetPeer(w.clock(a), b.name, state)
 		}
 	}
 }
@@ -144,8 +175,13 @@ func (w *world) write(n *node, space, key, value string) error {
 	if value == "" {
 		d.Kind = model.Tombstone
 	}
+	return w.issue(n, space, d)
+}
+
+// issue writes a draft.
+func (w *world) issue(n *node, space string, d model.Draft) error {
 	before := n.e.Vector()
-	out, err := n.e.Write(w.now, space, []model.Draft{d})
+	out, err := n.e.Write(w.clock(n), space, []model.Draft{d})
 	if err != nil {
 		return err
 	}
@@ -181,9 +217,9 @@ func (w *world) record(out engine.Output) {
 func (w *world) send(n *node, out engine.Output) {
 	for _, env := range out.Send {
 		b := w.codec.Encode(env.Message)
-		limit := w.cfg.MaxDatagram
+		limit := n.cfg.MaxDatagram
 		if env.Stream {
-			limit = w.cfg.MaxStream
+			limit = n.cfg.MaxStream
 		}
 		if limit > 0 && len(b) > limit {
 			w.t.Fatalf("%v from %s has %d bytes, limit %d (I11)", env.Message.Kind, n.name, len(b), limit)
@@ -192,6 +228,13 @@ func (w *world) send(n *node, out engine.Output) {
 			fmt.Fprintf(w.trace, "%d %s>%s %x\n", w.now.UnixNano(), n.name, env.To, b)
 		}
 		d := delivery{to: env.To, bytes: b, vector: n.e.Vector(), horizon: n.e.Horizon()}
+		if m := env.Message; m.Kind == engine.Ack && m.Cleaning {
+			w.served[snapshotID(m.From, env.To, m.Exchange)] = d
+		} else if m.Kind == engine.Push {
+			if taken, ok := w.served[snapshotID(m.From, env.To, m.Exchange)]; ok {
+				d.vector, d.horizon = taken.vector, taken.horizon // it speaks for then (R5)
+			}
+		}
 		if w.spy != nil && !w.spy(env.Message, &d) {
 			continue
 		}
@@ -204,6 +247,9 @@ func (w *world) send(n *node, out engine.Output) {
 		}
 		for range copies {
 			d.at = w.now.Add(time.Duration(w.rng.Int63n(int64(w.faults.delay) + 1)))
+			if w.lag != nil {
+				d.at = d.at.Add(w.lag(n.name, env.To, env.Stream))
+			}
 			d.seq = w.seq
 			w.seq++
 			w.queue = append(w.queue, d)
@@ -212,6 +258,11 @@ func (w *world) send(n *node, out engine.Output) {
 			w.past = append(w.past, d)
 		}
 	}
+}
+
+// snapshotID names a cleaning exchange by its server, its receiver and its id.
+func snapshotID(from clock.Replica, to string, exchange uint64) string {
+	return fmt.Sprint(from, ">", to, "#", exchange)
 }
 
 // deliver hands a message to its receiver.
@@ -226,7 +277,7 @@ func (w *world) deliver(d delivery) {
 		w.t.Fatalf("decode what was encoded: %v", err)
 	}
 	before, holes := n.e.Vector(), n.e.Stats().OpenHoles
-	out, err := n.e.Step(w.now, m)
+	out, err := n.e.Step(w.clock(n), m)
 	if err != nil && !errors.Is(err, engine.ErrMessage) {
 		w.t.Fatal(err)
 	}
@@ -255,13 +306,7 @@ func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engin
 		w.t.Fatalf("%s: vector went from %v to %v (I1)", n.name, before, v)
 	}
 	if m != nil {
-		for r, version := range v.All() {
-			if old := before.Version(r); r != n.e.Self() && version > old && !slices.ContainsFunc(m.Batches, func(b engine.Batch) bool {
-				return b.Replica == r && b.From <= old && old < b.Through
-			}) {
-				w.t.Fatalf("%s: %v went from %d to %d without a batch that starts there (I8)", n.name, r, old, version)
-			}
-		}
+		w.checkBatches(n, before, m)
 	}
 	if n.e.Clean() {
 		w.checkOracle(n)
@@ -269,6 +314,31 @@ func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engin
 	for _, o := range w.nodes {
 		if o != n && o.e.Clean() && n.e.Clean() && v.Compare(o.e.Vector()) == clock.Equal {
 			w.checkSame(n, o)
+		}
+	}
+}
+
+// checkBatches looks for the batches behind every move of a vector (I8).
+func (w *world) checkBatches(n *node, before clock.Vector, m *engine.Message) {
+	batches := m.Batches
+	if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
+		id := fmt.Sprint(n.e.Self(), m.From, m.Kind, m.Exchange)
+		batches = append(w.parts[id], batches...)
+		w.parts[id] = batches
+	}
+	for r, version := range n.e.Vector().All() {
+		old := before.Version(r)
+		if r == n.e.Self() || version == old {
+			continue
+		}
+		i := slices.IndexFunc(batches, func(b engine.Batch) bool {
+			return b.Replica == r && b.From <= old && old < b.Through
+		})
+		if i < 0 {
+			w.t.Fatalf("%s: %v went from %d to %d without a batch that starts there (I8)", n.name, r, old, version)
+		}
+		if b := batches[i]; b.Closed && clock.Version(len(b.Updates)) < b.Through-b.From {
+			w.closed++
 		}
 	}
 }
@@ -325,11 +395,11 @@ func (w *world) step() {
 	}
 	var ticker *node
 	for _, n := range w.nodes {
-		if n.up && (ticker == nil || n.e.Next().Before(ticker.e.Next())) {
+		if n.up && (ticker == nil || n.due().Before(ticker.due())) {
 			ticker = n
 		}
 	}
-	if next >= 0 && (ticker == nil || !ticker.e.Next().Before(w.queue[next].at)) {
+	if next >= 0 && (ticker == nil || !ticker.due().Before(w.queue[next].at)) {
 		d := w.queue[next]
 		w.queue = slices.Delete(w.queue, next, next+1)
 		if d.at.After(w.now) {
@@ -338,11 +408,11 @@ func (w *world) step() {
 		w.deliver(d)
 		return
 	}
-	if ticker.e.Next().After(w.now) {
-		w.now = ticker.e.Next()
+	if ticker.due().After(w.now) {
+		w.now = ticker.due()
 	}
 	before := ticker.e.Vector()
-	out := ticker.e.Tick(w.now)
+	out := ticker.e.Tick(w.clock(ticker))
 	w.after(ticker, before, nil, out)
 }
 
