@@ -1,0 +1,308 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// overloaded returns a world in which the budget of the first thin nodes is so
+// small that every delta for them is cut off, while the others keep up.
+func overloaded(t testing.TB, seed int64, n, thin int, cfg engine.Config) *world {
+	w := newWorld(t, seed, 0, cfg)
+	for i := range n {
+		w.cfg.Budget = cfg.Budget
+		if i < thin {
+			w.cfg.Budget = 1
+		}
+		w.add(fmt.Sprintf("n%02d", i))
+	}
+	w.announce()
+	w.faults.delay = 10 * time.Millisecond
+	w.lag = func(from, to string, _ bool) time.Duration {
+		if from < w.nodes[thin].name || to < w.nodes[thin].name {
+			return 200 * time.Millisecond
+		}
+		return 0
+	}
+	return w
+}
+
+// slow makes rounds so rare that a node behind a slow link stays dirty, and tiny
+// makes messages as small as can be.
+var (
+	slow = engine.Config{MinInterval: 250 * time.Millisecond, Interval: 500 * time.Millisecond}
+	tiny = engine.Config{MaxUpdate: 300, MaxStream: 812, MaxDatagram: 512}
+)
+
+// load makes nodes overwrite each other's keys for a while, a write every so
+// often. It returns how often the watched nodes became clean, and the longest time
+// that each was dirty.
+func (w *world) load(d, every time.Duration, writers, watched []*node) (times []int, longest []time.Duration) {
+	times, longest = make([]int, len(watched)), make([]time.Duration, len(watched))
+	since := make([]time.Time, len(watched))
+	look := func() {
+		for i, n := range watched {
+			switch clean := n.e.Clean(); {
+			case !clean && since[i].IsZero():
+				since[i] = w.now
+			case !clean:
+				longest[i] = max(longest[i], w.now.Sub(since[i]))
+			case !since[i].IsZero():
+				times[i]++
+				since[i] = time.Time{}
+			}
+		}
+	}
+	for end := w.now.Add(d); w.now.Before(end); {
+		n := writers[w.rng.Intn(len(writers))]
+		w.mustWrite(n, "s", fmt.Sprint("k", w.rng.Intn(20)), strings.Repeat("v", 1+w.rng.Intn(60)))
+		for next := w.now.Add(every); w.now.Before(next); look() {
+			w.step()
+		}
+	}
+	return times, longest
+}
+
+// countSnapshots counts the cleaning exchanges that are served from now on.
+func (w *world) countSnapshots() *int {
+	served := new(int)
+	w.spy = func(m *engine.Message, _ *delivery) bool {
+		if m.Kind == engine.Ack && m.Cleaning {
+			*served++
+		}
+		return true
+	}
+	return served
+}
+
+// A node that gets every delta cut off, from peers that never stop writing,
+// becomes clean again and again, each time within ten seconds: after three it asks
+// for a snapshot (R5).
+func TestCleaningUnderLoad(t *testing.T) {
+	for _, every := range []time.Duration{25 * time.Millisecond, 100 * time.Millisecond} {
+		w := overloaded(t, 1, 5, 1, slow)
+		served := w.countSnapshots()
+		times, longest := w.load(40*time.Second, every, w.nodes[1:], w.nodes[:1])
+		if times[0] < 4 || longest[0] > 10*time.Second || *served < 4 {
+			t.Errorf("a write every %v: clean again %d times, dirty for at most %v, %d snapshots", every, times[0], longest[0], *served)
+		}
+	}
+}
+
+// Two of five are dirty all the time; both get their turn (R5).
+func TestTwoDirtyNodes(t *testing.T) {
+	w := overloaded(t, 2, 5, 2, slow)
+	served := w.countSnapshots()
+	times, longest := w.load(40*time.Second, 50*time.Millisecond, w.nodes[2:], w.nodes[:2])
+	for i := range 2 {
+		if times[i] < 4 || longest[i] > 10*time.Second {
+			t.Errorf("%s became clean %d times and was dirty for at most %v", w.nodes[i].name, times[i], longest[i])
+		}
+	}
+	if *served < 8 {
+		t.Errorf("%d snapshots", *served)
+	}
+}
+
+// dirtyFor returns a node that has been dirty for so long, beside a clean one with
+// many updates of its own; they cannot hear each other.
+func dirtyFor(t *testing.T, d time.Duration, updates int, cfg engine.Config) (w *world, p, x *node) {
+	w = newWorld(t, 1, 0, cfg)
+	p, x = w.add("p"), w.add("x")
+	first, second := update(1, "i"), update(2, "j")
+	w.all[first.Dot], w.all[second.Dot] = first, second
+	give(t, w, p, message(engine.Push, 1, batch(writer, first, second)))
+	w.mustWrite(p, "s", "i", "supersedes the first")
+	for i := range updates - 1 {
+		w.mustWrite(p, "s", fmt.Sprint("k", i), strings.Repeat("v", 100))
+	}
+	for _, m := range []*engine.Message{syn(1, known(p.e.Self(), clock.Version(updates)), known(writer, 2)), fin(1, batch(writer, second))} {
+		m.From.Node = "dead"
+		give(t, w, x, m)
+	}
+	if x.e.Clean() {
+		t.Fatal("clean after an open hole")
+	}
+	w.cut = func(string, string) bool { return true }
+	w.run(d)
+	w.cut, w.queue = nil, nil
+	return w, p, x
+}
+
+// A snapshot is what its server knew when it was taken, though all of it is
+// overwritten before it is sent, and in the smallest messages that there can be
+// (R5; I3 and I11 are checked by the world).
+func TestSnapshotHolds(t *testing.T) {
+	const updates = 60
+	w, p, x := dirtyFor(t, 4*time.Second, updates, tiny)
+	self := p.e.Self()
+	overwritten, served, pushed := false, w.countSnapshots(), 0
+	count := w.spy
+	w.spy = func(m *engine.Message, d *delivery) bool {
+		if m.Kind == engine.Push {
+			pushed++
+			for _, b := range m.Batches {
+				if b.Replica == self && b.Through > updates {
+					t.Errorf("%+v is of after the snapshot", b)
+				}
+			}
+		}
+		return count(m, d)
+	}
+	w.now = w.now.Add(time.Second)
+	x.e.SetPeer(w.now, "p", engine.PeerAlive)
+	w.until(10*time.Second, "x is clean", func() bool {
+		if *served > 0 && !overwritten {
+			overwritten = true
+			for i := range updates {
+				w.mustWrite(p, "s", fmt.Sprint("k", i), "later")
+			}
+		}
+		return x.e.Clean()
+	})
+	if got := x.e.Vector().Version(self); *served != 1 || pushed < 5 || got != updates {
+		t.Errorf("%d snapshots, %d pushes, x knows %d of p; want 1, many and the %d of then", *served, pushed, got, updates)
+	}
+	w.spy = nil
+	w.converge(time.Minute)
+}
+
+// While a cleaning exchange is under way, open holes of others are not applied;
+// when its server is silent for a second they are, and another is asked (R5).
+func TestCleaningRefusesOthers(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	soiled(t, w, n, writer, update(2, "j"))
+	r := clock.Replica{Node: "r", Epoch: 1}
+	hole := func(from string, kind engine.Kind, exchange uint64, first, last clock.Version) {
+		t.Helper()
+		m := message(kind, exchange, engine.Batch{Replica: r, From: first, Through: last, Updates: []*model.Update{updateOf(r, last, fmt.Sprint("k", last))}})
+		m.From.Node, m.Digest.Base = from, exchange
+		give(t, w, n, m)
+	}
+	exchange := func() *engine.Message { // the next round's SYN
+		t.Helper()
+		if next := n.e.Next(); next.After(w.now) {
+			w.now = next
+		}
+		out := n.e.Tick(w.now)
+		if len(out.Send) != 1 || out.Send[0].Message.Kind != engine.Syn {
+			t.Fatalf("a round sent %+v", out.Send)
+		}
+		return out.Send[0].Message
+	}
+	knows := func(want clock.Version) {
+		t.Helper()
+		if got := n.e.Vector().Version(r); got != want {
+			t.Fatalf("knows %d of %v, want %d", got, r, want)
+		}
+	}
+	n.e.SetPeer(w.now, "server", engine.PeerAlive)
+	if exchange().Cleaning {
+		t.Fatal("asked for a snapshot at once")
+	}
+	w.now = w.now.Add(3 * time.Second)
+	ask := exchange()
+	if !ask.Cleaning {
+		t.Fatal("dirty for three seconds, and did not ask for a snapshot")
+	}
+	ack := message(engine.Ack, ask.Exchange, engine.Batch{Replica: r, Through: 3, Updates: []*model.Update{updateOf(r, 3, "k3")}})
+	ack.From.Node, ack.Cleaning, ack.Digest = "server", true, engine.Digest{Full: true, Base: ask.Exchange, Entries: []engine.DigestEntry{known(r, 9), known(writer, 2)}}
+	give(t, w, n, ack)
+	knows(3)
+	other := syn(77, known(r, 20), known(writer, 2))
+	other.From.Node = "other"
+	give(t, w, n, other)
+	hole("other", engine.Fin, 77, 3, 20)
+	knows(3)
+	give(t, w, n, syn(78, known(r, 20), known(writer, 2))) // nor those of any other exchange, by whomever
+	hole("peer", engine.Fin, 78, 3, 20)
+	knows(3)
+	hole("server", engine.Push, ask.Exchange, 3, 6)
+	knows(6)
+	w.now = w.now.Add(900 * time.Millisecond)
+	other = syn(79, known(r, 20), known(writer, 2))
+	other.From.Node = "other"
+	give(t, w, n, other)
+	hole("other", engine.Fin, 79, 6, 20)
+	knows(6)
+	w.now = w.now.Add(200 * time.Millisecond) // the server is silent
+	other = syn(80, known(r, 20), known(writer, 2))
+	other.From.Node = "other"
+	give(t, w, n, other)
+	hole("other", engine.Fin, 80, 6, 20)
+	knows(20)
+	n.e.SetPeer(w.now, "server", engine.PeerRemoved)
+	n.e.SetPeer(w.now, "other", engine.PeerAlive)
+	if !exchange().Cleaning {
+		t.Error("did not ask another")
+	}
+}
+
+// The server dies half-way: another one does it (R5).
+func TestCleaningServerDies(t *testing.T) {
+	w, p, x := dirtyFor(t, 4*time.Second, 60, tiny)
+	q := w.add("q")
+	self := p.e.Self()
+	w.cut = func(from, to string) bool { return from == "x" || to == "x" }
+	w.announce()
+	w.until(time.Minute, "q knows what p knows", func() bool { return q.e.Vector().Compare(p.e.Vector()) == clock.Equal && q.e.Clean() })
+	w.cut, w.queue = nil, nil
+	servers := map[string]int{}
+	w.spy = func(m *engine.Message, d *delivery) bool {
+		if m.Kind == engine.Ack && m.Cleaning {
+			servers[m.From.Node]++
+		}
+		return true
+	}
+	p.e.SetPeer(w.now, "x", engine.PeerRemoved) // they only answer
+	q.e.SetPeer(w.now, "x", engine.PeerRemoved)
+	x.e.SetPeer(w.now, "q", engine.PeerRemoved) // p is asked first
+	w.until(10*time.Second, "p has served half of it", func() bool { return x.e.Vector().Version(self) > 30 })
+	w.crash(p)
+	w.queue = nil
+	if x.e.Clean() {
+		t.Fatal("clean already")
+	}
+	x.e.SetPeer(w.now, "p", engine.PeerFailed)
+	x.e.SetPeer(w.now, "q", engine.PeerAlive)
+	w.until(10*time.Second, "x is clean", x.e.Clean)
+	if servers["p"] != 1 || servers["q"] == 0 {
+		t.Errorf("snapshots were taken by %v", servers)
+	}
+}
+
+// A dirty node serves no snapshot; the exchange goes on as any other (R5).
+func TestDirtyNodeServesNoSnapshot(t *testing.T) {
+	for _, dirty := range []bool{false, true} {
+		w := newWorld(t, 1, 1, engine.Config{Budget: 1})
+		n := w.nodes[0]
+		w.mustWrite(n, "s", "a", "1")
+		w.mustWrite(n, "s", "b", "2")
+		if dirty {
+			soiled(t, w, n, writer, update(2, "j"))
+		} else {
+			give(t, w, n, message(engine.Push, 1, batch(writer, update(1, "i"), update(2, "j"))))
+		}
+		ask := syn(5)
+		ask.Cleaning = true
+		out := give(t, w, n, ask)
+		if len(out.Send) != 1 {
+			t.Fatalf("sends %+v", out.Send)
+		}
+		ack := out.Send[0].Message
+		updates := 0
+		for _, b := range ack.Batches {
+			updates += len(b.Updates)
+		}
+		if want := map[bool]int{false: 4, true: 1}[dirty]; ack.Cleaning == dirty || updates != want {
+			t.Errorf("dirty %t: cleaning %t with %d updates, want %d", dirty, ack.Cleaning, updates, want)
+		}
+	}
+}
