@@ -39,8 +39,8 @@ func TestClockSetBackBeforeRestart(t *testing.T) {
 			}
 			eventually(t, 10*time.Second, "all agree", agree(a, b, c))
 			self := a.Status().Self
-			if self.Epoch != seen.Epoch+1 {
-				t.Errorf("goes on as %v, want the epoch after %v", self, seen)
+			if self.Epoch <= seen.Epoch {
+				t.Errorf("goes on as %v, want a later epoch than %v", self, seen)
 			}
 			if n := scrape(t, registry)[`scuttlebutt_epochs_total{node="a"}`]; n != 1 {
 				t.Errorf("scuttlebutt_epochs_total = %v, want 1", n)
@@ -92,7 +92,8 @@ func TestForeignWritesUnderOwnIdentity(t *testing.T) {
 }
 
 // One dot with two contents: whichever of them is the larger, every node counts
-// it or repairs it, all end with the same, and other replicas go on.
+// it or repairs it, all end with what its living owner wrote, and other replicas
+// go on.
 func TestForkIsSettled(t *testing.T) {
 	replaced := 0
 	for i := range 6 {
@@ -132,9 +133,9 @@ func fork(t *testing.T, content string) bool {
 	time.Sleep(time.Minute)
 	eventually(t, time.Minute, "all agree", agree(peers...))
 	for _, p := range peers {
-		if !has(&p.m, "k", shown)() {
+		if !has(&p.m, "k", "content")() { // the owner lives: it has issued its own write again
 			v, _ := p.m.Get("k")
-			t.Errorf("%s shows %q, b %q", p.cfg.Name, v, shown)
+			t.Errorf("%s shows %q", p.cfg.Name, v)
 		}
 	}
 	if shown == content { // the others have learnt it by repair

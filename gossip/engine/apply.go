@@ -146,12 +146,14 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, out *Output) {
 		}
 		if u.Time > limit {
 			e.stats.Held++
+			e.advance(r, u.Version-1)
 			e.hold(r, u.Time.Time().Add(-e.cfg.MaxDrift))
 			return
 		}
 		s := e.space(u.Space)
 		if s == nil || !e.depsKnown(u) {
 			e.stats.BatchesRefused++
+			e.advance(r, u.Version-1)
 			e.hold(r, now.Add(e.cfg.Interval)) // what it waits for comes first
 			return
 		}
@@ -211,7 +213,8 @@ func (e *Engine) findForks(r *replica, b *Batch, out *Output) {
 func (e *Engine) fork(r *replica, have entry, u *model.Update, content uint64, out *Output) {
 	e.stats.Forks++
 	if r.id == e.self {
-		e.stolen = true
+		e.stolen = true // all of it is about to be issued again under another
+		return
 	}
 	if content < have.content {
 		return

@@ -31,6 +31,7 @@ type run struct {
 	through clock.Version
 	floor   clock.Version
 	updates []*model.Update
+	asked   bool // the peer still lacks some of it
 }
 
 // cleansWith reports whether x is the cleaning exchange under way.
@@ -76,7 +77,7 @@ func (e *Engine) serveCleaning(now time.Time, x *exchange) bool {
 	}
 	x.snapshot = []run{}
 	for _, c := range e.lackedBy(x.theirs) {
-		r := run{replica: c.replica.id, from: c.from, through: c.replica.version, floor: c.replica.floor}
+		r := run{replica: c.replica.id, from: c.from, through: c.replica.version, floor: c.replica.floor, asked: true}
 		for en := range c.replica.log.after(c.from) {
 			r.updates = append(r.updates, en.update)
 		}
@@ -85,8 +86,7 @@ func (e *Engine) serveCleaning(now time.Time, x *exchange) bool {
 	return true
 }
 
-// skip notes that the peer knows more of a replica than when the snapshot was
-// taken.
+// skip notes what a pull says: what the peer still lacks, and from where on.
 func (x *exchange) skip(known []DigestEntry) {
 	i := 0
 	for j := range x.snapshot {
@@ -94,7 +94,7 @@ func (x *exchange) skip(known []DigestEntry) {
 		for i < len(known) && known[i].Replica.Compare(r.replica) < 0 {
 			i++
 		}
-		if i == len(known) || known[i].Replica != r.replica {
+		if r.asked = i < len(known) && known[i].Replica == r.replica; !r.asked {
 			continue
 		}
 		r.from = min(max(r.from, known[i].Version), r.through)
@@ -113,7 +113,7 @@ func (e *Engine) fillFromSnapshot(m *Message, x *exchange) int {
 	sent := 0
 	for i := range x.snapshot {
 		r := &x.snapshot[i]
-		if r.from == r.through {
+		if !r.asked || r.from == r.through {
 			continue
 		}
 		b := Batch{Replica: r.replica, From: r.from, Through: min(r.through, r.from+MaxSpan), Floor: r.floor}

@@ -43,7 +43,10 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 	if !e.epochAt.IsZero() && now.Sub(e.epochAt) < e.cfg.Timeout {
 		return
 	}
-	next := clock.Replica{Node: e.self.Node, Epoch: max(newest.Epoch+1, uint64(max(now.UnixMilli(), 0)))}
+	next := clock.Replica{Node: e.self.Node, Epoch: uint64(max(now.UnixMilli(), 0))}
+	if next.Epoch <= newest.Epoch { // the wall clock stepped back: another life may have met the same epoch
+		next.Epoch = newest.Epoch + 1 + uint64(e.cfg.Rand.Int63n(1<<16))
+	}
 	self := e.replica(next)
 	if self == nil {
 		return

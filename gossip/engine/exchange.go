@@ -87,7 +87,7 @@ func (e *Engine) validate(m *Message) error {
 func (e *Engine) restart(p *peer) {
 	e.end(p)
 	p.its, p.assembly, p.repair = nil, nil, nil
-	p.mark, p.lacking, p.answered = 0, 0, 0
+	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
 	clear(p.pulls)
 }
 
@@ -95,7 +95,10 @@ func (e *Engine) restart(p *peer) {
 // have seen (DESIGN §4), unless that clock is too far ahead to believe.
 func (e *Engine) hear(now time.Time, p *peer, hlc clock.Timestamp) {
 	p.heard = now
-	p.slow = now.Sub(hlc.Time()) > e.cfg.MaxDrift
+	if hlc >= p.hlc { // a lower one is of an old message: it says nothing of the clock now
+		p.hlc = hlc
+		p.slow = now.Sub(hlc.Time()) > e.cfg.MaxDrift
+	}
 	if hlc <= clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
 		e.hlc.Observe(hlc)
 	}

@@ -178,7 +178,8 @@ type RepairDot struct {
 type Codec interface {
 	// Size returns the length of m's encoding in bytes.
 	Size(m *Message) int
-	// Sizer returns a Sizer for m, which has no batches yet.
+	// Sizer returns a Sizer for m, which goes on from its last batch. No other field
+	// of m may change meanwhile.
 	Sizer(m *Message) Sizer
 	// UpdateSize returns the largest number of bytes that u can take in a message
 	// in which it is the only update, beyond the message's envelope (R2).

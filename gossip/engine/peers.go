@@ -22,11 +22,12 @@ const (
 // the digests of the exchanges under way.
 type peer struct {
 	name  string
-	state PeerState     // PeerRemoved: never announced, or removed; only answered
-	epoch uint64        // of its latest message
-	heard time.Time     // when that came
-	slow  bool          // its clock was more than MaxDrift behind this node's
-	delay time.Duration // smoothed, from a SYN to its ACK; 0: not known
+	state PeerState       // PeerRemoved: never announced, or removed; only answered
+	epoch uint64          // of its latest message
+	heard time.Time       // when that came
+	hlc   clock.Timestamp // the highest that this life of it has shown
+	slow  bool            // its clock was more than MaxDrift behind this node's
+	delay time.Duration   // smoothed, from a SYN to its ACK; 0: not known
 
 	answered uint64    // the last exchange of the peer that was answered: its ids grow
 	mine     *exchange // initiated here

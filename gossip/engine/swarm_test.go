@@ -109,7 +109,7 @@ func newSwarm(t *testing.T, seed int64, sometimes map[string]uint64) *swarm {
 		delay: time.Duration(w.rng.Intn(200)) * time.Millisecond, keep: true,
 	}
 	s.lateness = 0.1 * w.rng.Float64()
-	s.pace = []time.Duration{20, 100, 300}[w.rng.Intn(3)] * time.Millisecond
+	s.pace = []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.Intn(3)]
 	w.lag = func(from, to string, stream bool) time.Duration {
 		if w.rng.Float64() >= s.lateness {
 			return 0

@@ -1,0 +1,92 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// An update that must wait stops V just before it (DESIGN §5): what is before it,
+// holes included, is known. So one that depends on a superseded one of its own
+// replica, or two replicas that depend on superseded ones of each other, go on.
+func TestWaitingUpdateStopsJustBeforeIt(t *testing.T) {
+	r1, r2 := clock.Replica{Node: "r1"}, clock.Replica{Node: "r2"}
+	after := func(u *model.Update, d ...clock.Dot) *model.Update { u.Deps = d; return u }
+	for name, batches := range map[string][]engine.Batch{
+		"own":    {batch(r1, after(updateOf(r1, 2, "k"), clock.Dot{Replica: r1, Version: 1}))},
+		"mutual": {batch(r1, after(updateOf(r1, 4, "k"), clock.Dot{Replica: r2, Version: 1})), batch(r2, after(updateOf(r2, 2, "j"), clock.Dot{Replica: r1, Version: 3}))},
+	} {
+		w := newWorld(t, 1, 1, engine.Config{})
+		n := w.nodes[0]
+		for i := range uint64(5) {
+			x := 10 + i
+			give(t, w, n, syn(x, known(r1, batches[0].Through), known(r2, 2)))
+			give(t, w, n, fin(x, batches...))
+			w.now = w.now.Add(2 * time.Second)
+		}
+		if got, want := n.e.Vector().Version(r1), batches[0].Through; got != want {
+			t.Errorf("%s: V is %d, want %d", name, got, want)
+		}
+	}
+}
+
+// A writer that sees its fork issues its own write again, whichever content
+// wins, and not the thief's (R1: "re-issues its own updates").
+func TestForkedWriterKeepsItsOwnWrite(t *testing.T) {
+	for _, key := range []string{"a", "b", "c", "d"} {
+		w := newWorld(t, 1, 1, engine.Config{})
+		n := w.nodes[0]
+		w.mustWrite(n, "s", "k", "one")
+		old := n.e.Self()
+		give(t, w, n, message(engine.Push, 1, batch(old, updateOf(old, 1, key))))
+		if u := n.models["s"].byKey["k"]; u == nil || string(u.Value) != "one" || u.Replica != n.e.Self() {
+			t.Errorf("thief wrote %q: k is %v, want it issued again by %v", key, u, n.e.Self())
+		}
+		if u := n.models["s"].byKey[key]; u != nil && u.Replica == n.e.Self() {
+			t.Errorf("thief wrote %q: issued as own, with a time of now: %v", key, u.Dot)
+		}
+	}
+}
+
+// One cleaning exchange brings a snapshot of many replicas: what arrived whole is
+// not sent again (R5).
+func TestSnapshotOfManyReplicas(t *testing.T) {
+	w, p, x := dirtyFor(t, 4*time.Second, 2, tiny)
+	for i := range 60 {
+		r := clock.Replica{Node: fmt.Sprintf("replica-%04d", i), Epoch: 1_700_000_000_000}
+		b := batch(r, updateOf(r, 1, fmt.Sprint("a", i)), updateOf(r, 2, fmt.Sprint("b", i)))
+		for _, u := range b.Updates {
+			w.all[u.Dot] = u
+		}
+		give(t, w, p, message(engine.Push, 1, b))
+	}
+	p.e.SetPeer(w.now, "x", engine.PeerRemoved)
+	x.e.SetPeer(w.now, "p", engine.PeerAlive)
+	w.until(10*time.Second, "x knows all", func() bool { return x.e.Vector().Compare(p.e.Vector()) == clock.Equal })
+	if s := x.e.Stats(); s.Exchanges.Started != 1 || s.UpdatesRedundant > 10 {
+		t.Errorf("%d redundant updates, want one exchange; %+v", s.UpdatesRedundant, s.Exchanges)
+	}
+}
+
+// Two lives of a node whose wall clock stepped back take different epochs: the
+// first one's updates may be on their way to others (R1).
+func TestNewEpochsOfTwoLivesDiffer(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	later := clock.Replica{Node: n.name, Epoch: n.e.Self().Epoch + 60_000}
+	taken := map[clock.Replica]bool{}
+	for i := range 3 {
+		give(t, w, n, syn(uint64(i+1), known(later, 5)))
+		if taken[n.e.Self()] {
+			t.Errorf("life %d writes as %v, as an earlier one did", i+1, n.e.Self())
+		}
+		taken[n.e.Self()] = true
+		w.mustWrite(n, "s", "k", fmt.Sprint(i))
+		w.now = w.now.Add(time.Second)
+		n = w.restart(n, uint64(w.now.UnixMilli()))
+	}
+}
