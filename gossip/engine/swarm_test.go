@@ -59,7 +59,7 @@ type swarm struct {
 	lateness  float64
 	pace      time.Duration
 	died      bool
-	immortal  bool            // XXX
+	immortal  bool            // no node dies: see newSwarm
 	asked     map[string]bool // cleaning exchanges, by server and id
 	stepped   map[string]bool // nodes whose wall clock stepped back
 	maxSkew   time.Duration
