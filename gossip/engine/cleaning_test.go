@@ -73,7 +73,7 @@ func (w *world) load(d, every time.Duration, writers, watched []*node) (times []
 func (w *world) countSnapshots() *int {
 	served := new(int)
 	w.spy = func(m *engine.Message, _ *delivery) bool {
-		if m.Kind == engine.Ack && m.Cleaning {
+		if m.Kind == engine.Ack && m.Cleaning && m.Digest.Part+1 >= m.Digest.Parts { // the last part
 			*served++
 		}
 		return true
