@@ -49,7 +49,7 @@ func startBare(t *testing.T, net *memnet.Network, name string, change ...func(*C
 // eventually waits, in the bubble's time, until ok; the test fails after limit.
 func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) { // virtual time
 		synctest.Wait()
 		if ok() {
 			return

@@ -76,7 +76,7 @@ func converge(t *testing.T, seed uint64, size, writes int, change func(*Config))
 		case 2 * writes / 3:
 			net.Heal()
 		}
-		time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
+		time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond) // virtual time
 		look()
 	}
 	start := time.Now()

@@ -66,7 +66,7 @@ func ExampleConfig_transport() {
 		log.Fatal(err)
 	}
 	for maps[1].Len()+maps[2].Len() < 2 {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // polling: an example, not a test of order
 	}
 	fmt.Println(maps[2].Get("seven"))
 	// Output: 7 true

@@ -81,14 +81,14 @@ func TestFastClockIsHeld(t *testing.T) {
 		}
 		started := time.Now()
 
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // virtual time
 		if err := fast.set("k", "no"); !errors.Is(err, ErrClock) {
 			t.Errorf("a write under a clock %v ahead of all peers: %v, want ErrClock", skew, err)
 		}
 		for i := range 12 { // up to 13 minutes
 			p := peers[i%3]
 			set(t, &p.m, fmt.Sprint("other", i), "v")
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // virtual time
 			for _, q := range peers {
 				if !has(&q.m, fmt.Sprint("other", i), "v")() || !has(&q.m, "shared", "before")() {
 					t.Errorf("%s after %v: other%d missing, or shared not as before", q.cfg.Name, time.Since(started), i)

@@ -231,7 +231,7 @@ func TestStrangers(t *testing.T) {
 	}
 	until(t, 3*time.Second, "a PUT between equals", func() error { return b.has("of a", "secret") })
 	// Absence has no event to wait for: watch for some rounds.
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) { // pace of looking for what must not happen
 		for _, p := range strangers {
 			if err := p.has("of a", ""); err != nil {
 				t.Fatal(err)

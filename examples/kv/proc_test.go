@@ -258,7 +258,7 @@ func until(t *testing.T, within time.Duration, what string, f func() error) time
 		if time.Since(begin) > within {
 			t.Fatalf("%s: not within %v: %v", what, within, err)
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // pace of polling other processes
 	}
 }
 

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -15,33 +14,6 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
-
-// register is the smallest last-writer-wins model: it needs no host.
-type register struct{ byKey map[string]*model.Update }
-
-func newRegister() *register { return &register{map[string]*model.Update{}} }
-
-func (g *register) Apply(u *model.Update) model.Effect {
-	old := g.byKey[string(u.Key)]
-	if old != nil && g.Supersedes(old, u) {
-		return model.Effect{Redundant: true}
-	}
-	g.byKey[string(u.Key)] = u
-	if old == nil {
-		return model.Effect{}
-	}
-	return model.Effect{Superseded: []*model.Update{old}}
-}
-
-func (g *register) Remove(u *model.Update) {
-	if g.byKey[string(u.Key)] == u {
-		delete(g.byKey, string(u.Key))
-	}
-}
-
-func (g *register) Supersedes(a, b *model.Update) bool {
-	return string(a.Key) == string(b.Key) && cmp.Or(cmp.Compare(a.Time, b.Time), a.Dot.Compare(b.Dot)) > 0
-}
 
 // faults are what the network of a world does to messages.
 type faults struct {
@@ -314,73 +286,6 @@ func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engin
 	for _, o := range w.nodes {
 		if o != n && o.e.Clean() && n.e.Clean() && v.Compare(o.e.Vector()) == clock.Equal {
 			w.checkSame(n, o)
-		}
-	}
-}
-
-// checkBatches looks for the batches behind every move of a vector (I8).
-func (w *world) checkBatches(n *node, before clock.Vector, m *engine.Message) {
-	batches := m.Batches
-	if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
-		id := fmt.Sprint(n.e.Self(), m.From, m.Kind, m.Exchange)
-		batches = append(w.parts[id], batches...)
-		w.parts[id] = batches
-	}
-	for r, version := range n.e.Vector().All() {
-		old := before.Version(r)
-		if r == n.e.Self() || version == old {
-			continue
-		}
-		i := slices.IndexFunc(batches, func(b engine.Batch) bool {
-			return b.Replica == r && b.From <= old && old < b.Through
-		})
-		if i < 0 {
-			w.t.Fatalf("%s: %v went from %d to %d without a batch that starts there (I8)", n.name, r, old, version)
-		}
-		if b := batches[i]; b.Closed && clock.Version(len(b.Updates)) < b.Through-b.From {
-			w.closed++
-		}
-	}
-}
-
-// checkOracle compares a clean node's state with the value of all updates that
-// its vector covers (I3).
-func (w *world) checkOracle(n *node) {
-	v := n.e.Vector()
-	oracle := newRegister()
-	want := map[string]*model.Update{}
-	for _, u := range w.all {
-		if !v.Covers(u.Dot) || n.models[u.Space] == nil {
-			continue
-		}
-		if old := want[u.Space+"/"+string(u.Key)]; old == nil || oracle.Supersedes(u, old) {
-			want[u.Space+"/"+string(u.Key)] = u
-		}
-	}
-	got := 0
-	for space, g := range n.models {
-		for key, u := range g.byKey {
-			got++
-			if o := want[space+"/"+key]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
-				w.t.Fatalf("%s is clean at %v and has %v for %s/%s, the oracle %v (I3)", n.name, v, u.Dot, space, key, o)
-			}
-		}
-	}
-	if got != len(want) {
-		w.t.Fatalf("%s is clean at %v and has %d keys, the oracle %d (I3)", n.name, v, got, len(want))
-	}
-}
-
-// checkSame compares two clean nodes with equal vectors (I4).
-func (w *world) checkSame(a, b *node) {
-	other := map[string]engine.SpaceStatus{}
-	for _, s := range b.e.Spaces() {
-		other[s.Space] = s
-	}
-	for _, s := range a.e.Spaces() {
-		o, ok := other[s.Space]
-		if ok && s.Attached && o.Attached && s.Hash != o.Hash {
-			w.t.Fatalf("%s and %s are clean, know %v, and differ in %q (I4)", a.name, b.name, a.e.Vector(), s.Space)
 		}
 	}
 }
