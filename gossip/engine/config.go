@@ -48,6 +48,9 @@ type Config struct {
 	MaxSpaces   int           // spaces, attached or relayed; default 1,000
 	MaxDrift    time.Duration // an update whose time is further ahead is held; default 10 min
 
+	// Flow takes part in flow control (Paper §4); nil: no rates are exchanged.
+	Flow Flow
+
 	// Unsafe weakens the engine, for tests that show what each rule is for.
 	Unsafe Unsafe
 }

@@ -42,6 +42,8 @@ type Engine struct {
 	stolen  bool      // somebody else writes under self: it needs a new epoch (R1)
 	epochAt time.Time // when the last one was taken
 
+	updateSize float64 // bytes of one update in a message, smoothed; 0: none was sent
+
 	interval time.Duration // between rounds, now
 	eager    int           // rounds to come that do not make interval longer
 	round    time.Time     // when the last round was

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -130,6 +131,8 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	m.Credit = e.credit(now, p)
 	m.Cleaning = e.wantsCleaning(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
+	m.Rates = e.rates(now)
+	p.mine.rates = m.Rates
 	e.sendDigest(p.name, m, out, e.cfg.Codec.Size)
 }
 
@@ -147,20 +150,26 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	p.its = x
 	ack := e.message(now, p, Ack, x.id)
 	ack.Credit = e.credit(now, p)
+	ack.Rates = e.rates(now)
 	if same(x.theirs, x.mine) {
 		p.mark, p.lacking = e.changes, 0
+		e.share(now, p, false, ack.Rates, m.Rates, 0)
 		e.agree(ack)
 		out.send(p.name, e.cfg.Codec.Size(ack) > e.cfg.MaxDatagram, ack)
 		return
 	}
 	_, p.lacking = e.lacking(now, x.theirs, 0)
+	lacked := e.lackedBy(x.theirs)
+	pending := e.pending(lacked)
+	e.share(now, p, false, ack.Rates, m.Rates, pending)
+	ack.Rates.Pending = uint32(min(pending, math.MaxUint32))
 	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
 	ack.Cleaning = m.Cleaning && e.serveCleaning(now, x)
 	e.sendDigest(p.name, ack, out, func(ack *Message) int {
 		if ack.Cleaning {
 			return e.fillFromSnapshot(ack, x)
 		}
-		return e.fill(ack, x, e.lackedBy(x.theirs), m.Credit)
+		return e.fill(ack, x, lacked, m.Credit)
 	})
 }
 
@@ -186,6 +195,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		return
 	}
 	if m.Same {
+		e.share(now, p, true, x.rates, m.Rates, 0)
 		p.mine = nil
 		e.stats.Exchanges.Equal++
 		e.published = max(e.published, versionOf(x.mine, e.self))
@@ -208,7 +218,9 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
-	if lacked := e.lackedBy(x.theirs); len(lacked) > 0 && m.Credit > 0 {
+	lacked := e.lackedBy(x.theirs)
+	e.share(now, p, true, x.rates, m.Rates, max(e.pending(lacked), int(m.Rates.Pending)))
+	if len(lacked) > 0 && m.Credit > 0 {
 		fin := e.message(now, p, Fin, x.id)
 		fin.Credit = e.credit(now, p)
 		fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}

@@ -38,7 +38,7 @@ type Message struct {
 	HLC       clock.Timestamp // the sender's clock when it encoded this
 	MaxUpdate uint32          // bytes; a cluster-wide constant (R2)
 	Credit    uint32          // bytes of updates that the sender accepts in the answer
-	Rates     Rates
+	Rates     Rates           // in a SYN and an ACK
 
 	// Digest is the sender's vector, whole or in part. In a SYN and an ACK it is
 	// the vector itself (maybe part i of n of it). In a FIN and a PUSH it holds what
@@ -65,12 +65,13 @@ type Message struct {
 	Repair *RepairStep
 }
 
-// Rates are the sender's flow-control rates in updates per second (Paper §4).
-// All zero means flow control is off.
+// Rates are the sender's flow-control rates in updates per second (Paper §4), in
+// SYN and ACK. All zero means flow control is off.
 type Rates struct {
 	Desired  float64 // ρ
 	Maximum  float64 // τ
 	Capacity float64 // updates per second that the sender's exchanges can carry
+	Pending  uint32  // in an ACK: how many retained updates the receiver lacks
 }
 
 // Digest is what a node knows: a version vector, whole or in part.

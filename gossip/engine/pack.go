@@ -26,6 +26,7 @@ func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room in
 	}
 	m.Batches = p.batches
 	e.stats.UpdatesSent += uint64(p.updates)
+	e.weigh(p.size-base, p.updates)
 	e.closeHoles(m, theirs)
 	return packed{used: p.size - base, size: p.size}
 }

@@ -52,6 +52,7 @@ type exchange struct {
 	base   uint64        // the peer's Base of theirs
 	sent   int           // bytes of batches sent
 	done   bool          // counted; the peer may still pull
+	rates  Rates         // what the SYN said of this node's
 
 	snapshot []run     // what a cleaning exchange still has to send (R5); nil in others
 	active   time.Time // of the last message

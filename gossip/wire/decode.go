@@ -76,6 +76,7 @@ func (r *reader) rates() engine.Rates {
 		Desired:  r.rate("desired rate"),
 		Maximum:  r.rate("maximum rate"),
 		Capacity: r.rate("capacity"),
+		Pending:  uint32(r.upTo(math.MaxUint32, "pending updates")),
 	}
 	r.close(l, "rates")
 	return v

@@ -55,10 +55,11 @@ func (w *writer) rates(r engine.Rates) {
 		w.null()
 		return
 	}
-	l := w.begin(3)
+	l := w.begin(4)
 	w.float(r.Desired)
 	w.float(r.Maximum)
 	w.float(r.Capacity)
+	w.uint(uint64(r.Pending))
 	w.end(l)
 }
 

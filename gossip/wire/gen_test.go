@@ -178,7 +178,7 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	}
 	if g.bool() {
 		rate := rapid.Float64Range(0, math.MaxFloat64)
-		m.Rates = engine.Rates{Desired: rate.Draw(g.t, "ρ"), Maximum: rate.Draw(g.t, "τ"), Capacity: rate.Draw(g.t, "capacity")}
+		m.Rates = engine.Rates{Desired: rate.Draw(g.t, "ρ"), Maximum: rate.Draw(g.t, "τ"), Capacity: rate.Draw(g.t, "capacity"), Pending: uint32(g.number())}
 	}
 	if g.bool() {
 		m.Digest = g.digest()

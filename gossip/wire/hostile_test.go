@@ -63,7 +63,7 @@ func samples() []*engine.Message {
 	}
 	return []*engine.Message{
 		message(engine.Syn, func(m *engine.Message) {
-			m.Digest, m.Rates = digest, engine.Rates{Desired: 10, Maximum: 20.5, Capacity: 100}
+			m.Digest, m.Rates = digest, engine.Rates{Desired: 10, Maximum: 20.5, Capacity: 100, Pending: 7}
 			m.Exceptions, m.Cleaning = []clock.Entry{entry(b, 80_000)}, true
 		}),
 		message(engine.Ack, func(m *engine.Message) {
