@@ -99,15 +99,13 @@ func (f *fleet) converge() time.Duration {
 			f.t.Fatal(err)
 		}
 	}
-	last := f.maps[0].Len()
 	waitFor(f.t, 30*time.Second, "all nodes have all writes", func() bool {
 		for _, m := range f.maps {
-			last = max(last, m.Len())
-			if _, ok := m.Get(fmt.Sprint(f.written)); !ok || m.Len() != last {
+			if m.Len() != f.written {
 				return false
 			}
 		}
-		return last >= f.written
+		return true
 	})
 	return time.Since(start)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
 // Config says how a node takes part. Zero fields take the default on their line.
@@ -57,6 +59,14 @@ type Config struct {
 	GossipToTheDead  time.Duration // how long membership is still told to failed members; default 30 s
 
 	Logger *slog.Logger // nil: silent
+
+	// Cut, if set, decides what a bad network loses: it is asked before each packet
+	// that this node sends and each connection that it opens, membership's own
+	// included, and true loses the packet, or has the connection refused. from is this
+	// node's address, to the other's, as host:port. Nothing cuts what comes in: to cut
+	// two nodes off from each other both need it. It is called by many goroutines at
+	// once and must not wait. For tests and demonstrations.
+	Cut func(from, to string, ch transport.Channel) bool
 }
 
 const defaultBind = "127.0.0.1:7946"

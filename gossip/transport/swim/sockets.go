@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
 // sockets is what memberlist sends and receives through: one UDP and one TCP
@@ -25,9 +27,10 @@ type sockets struct {
 	addr      netip.AddrPort // what others use
 	dialLimit time.Duration
 	maxConns  int
+	cut       func(from, to string, ch transport.Channel) bool // Config.Cut
 
-	// route, when set, says where an address leads, "" for nowhere: tests cut the
-	// network with it.
+	// route, when set, says where an address leads, "" for nowhere: tests record and
+	// cut with it.
 	route atomic.Pointer[func(addr string) string]
 
 	ctx     context.Context // done when shut down
@@ -60,6 +63,7 @@ func listen(ctx context.Context, cfg Config, count *counters) (*sockets, error) 
 		count:     count,
 		dialLimit: cfg.DialTimeout,
 		maxConns:  cfg.MaxConns,
+		cut:       cfg.Cut,
 		packets:   make(chan *memberlist.Packet),
 		streams:   make(chan net.Conn),
 		conns:     map[*conn]struct{}{},
@@ -180,7 +184,7 @@ func (s *sockets) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
 
 // WriteTo implements memberlist.Transport.
 func (s *sockets) WriteTo(b []byte, addr string) (time.Time, error) {
-	if addr = s.routed(addr); addr == "" {
+	if addr = s.routed(addr, transport.Datagram); addr == "" {
 		return time.Now(), nil
 	}
 	to, err := netip.ParseAddrPort(addr)
@@ -201,7 +205,7 @@ func (s *sockets) WriteToAddress(b []byte, a memberlist.Address) (time.Time, err
 // life of the connection, as memberlist sets none when it writes messages; the
 // connecting alone has the shorter Config.DialTimeout.
 func (s *sockets) DialTimeout(addr string, limit time.Duration) (net.Conn, error) {
-	if addr = s.routed(addr); addr == "" {
+	if addr = s.routed(addr, transport.Stream); addr == "" {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
 	}
 	deadline := time.Now().Add(limit)
@@ -237,7 +241,11 @@ func (s *sockets) Shutdown() error {
 	return err
 }
 
-func (s *sockets) routed(addr string) string {
+// routed returns where what goes to an address is to be sent, "" for nowhere.
+func (s *sockets) routed(addr string, ch transport.Channel) string {
+	if s.cut != nil && s.cut(s.addr.String(), addr, ch) {
+		return ""
+	}
 	if f := s.route.Load(); f != nil {
 		return (*f)(addr)
 	}
