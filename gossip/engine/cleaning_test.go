@@ -116,7 +116,8 @@ func dirtyFor(t *testing.T, d time.Duration, updates int, cfg engine.Config) (w 
 	w = newWorld(t, 1, 0, cfg)
 	p, x = w.add("p"), w.add("x")
 	first, second := update(1, "i"), update(2, "j")
-	w.all[first.Dot], w.all[second.Dot] = first, second
+	w.know(first)
+	w.know(second)
 	give(t, w, p, message(engine.Push, 1, batch(writer, first, second)))
 	w.mustWrite(p, "s", "i", "supersedes the first")
 	for i := range updates - 1 {

@@ -19,7 +19,7 @@ func TestSmallMessages(t *testing.T) {
 		r := clock.Replica{Node: fmt.Sprintf("replica-number-%04d", i), Epoch: 1_700_000_000_000}
 		b := batch(r, updateOf(r, 1, fmt.Sprint("k", i)), updateOf(r, 2, fmt.Sprint("j", i)))
 		for _, u := range b.Updates {
-			pulls.all[u.Dot] = u
+			pulls.know(u)
 		}
 		give(t, pulls, pulls.nodes[0], message(engine.Push, 1, b))
 	}

@@ -113,7 +113,7 @@ func TestManyExceptionsDoNotMute(t *testing.T) {
 	if x.e.Clean() {
 		t.Fatal("clean after an open hole")
 	}
-	w.all[clock.Dot{Replica: first, Version: 2}] = updateOf(first, 2, "j")
+	w.know(updateOf(first, 2, "j"))
 	w.mustWrite(x, "s", "k", "mine")
 	w.until(10*time.Second, "p has what x wrote", func() bool { return p.models["s"].byKey["k"] != nil })
 }

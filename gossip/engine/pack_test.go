@@ -9,103 +9,56 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
-	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// backlog returns an engine with updates of several replicas, some overwritten.
-func backlog(t testing.TB, cfg engine.Config) (*world, *node) {
-	w := newWorld(t, 11, 1, cfg)
+// For every budget from one byte up, an ACK carries exactly what the order puts
+// first and fits, and no message is over its limit (I11).
+func TestPackAgainstObvious(t *testing.T) {
+	const limit = 4000
+	w := newWorld(t, 11, 1, engine.Config{Order: engine.Span, MaxUpdate: 400, MaxStream: limit})
 	n := w.nodes[0]
-	for r := range 6 {
-		id := clock.Replica{Node: fmt.Sprint("writer", r), Epoch: 1}
+	var all []behind
+	for r := range 6 { // no two with as many versions: there are no ties
+		b := behind{id: clock.Replica{Node: fmt.Sprint("writer", r), Epoch: 1}}
 		var us []*model.Update
-		for v := range 10 * (r + 1) {
-			u := update(clock.Version(v+1), fmt.Sprintf("%d-%d", r, v%(7+r)))
-			u.Replica = id
-			u.Value = []byte(strings.Repeat("x", (v*37)%150))
+		for v := range clock.Version(10 * (r + 1)) {
+			u := updateOf(b.id, v+1, fmt.Sprintf("%d-%d", r, int(v)%(7+r))) // some are overwritten
+			u.Value = make([]byte, v*37%150)
 			us = append(us, u)
 		}
-		m := message(engine.Push, 1, engine.Batch{Replica: id, Through: us[len(us)-1].Version, Updates: us})
-		m.MaxUpdate = uint32(cfg.MaxUpdate)
-		if _, err := n.e.Step(w.now, m); err != nil {
-			t.Fatal(err)
-		}
+		give(t, w, n, message(engine.Push, 1, batch(b.id, us...)))
+		b.version, b.updates = clock.Version(len(us)), n.e.Retained(b.id)
+		all = append(all, b)
 	}
-	return w, n
-}
-
-// obvious is the slow version of packing in span order: it tries one more update
-// at a time and encodes the whole message each time.
-func obvious(codec *wire.Codec, base engine.Message, n *node, budget, limit int) []engine.Batch {
-	type want struct {
-		id   clock.Replica
-		span clock.Version
-	}
-	var all []want
-	for r, v := range n.e.Vector().All() {
-		all = append(all, want{r, v})
-	}
-	slices.SortStableFunc(all, func(a, b want) int { return int(b.span) - int(a.span) })
-	room := min(codec.Size(&base)+budget, limit)
-	var done []engine.Batch
-	fits := func(b engine.Batch, first bool) bool {
-		m := base
-		m.Batches = append(slices.Clone(done), b)
-		size := len(codec.Encode(&m))
-		return size <= room || first && size <= limit
-	}
-	count := 0
-	for _, w := range all {
-		b := engine.Batch{Replica: w.id, Through: w.span}
-		for _, u := range n.e.Retained(w.id) {
-			longer := b
-			longer.Updates = append(slices.Clone(b.Updates), u)
-			longer.Through = u.Version
-			if !fits(longer, count == 0) {
-				if len(b.Updates) > 0 {
-					b.Through = b.Updates[len(b.Updates)-1].Version
-					done = append(done, b)
-				}
-				return done
-			}
-			b.Updates = longer.Updates
-			count++
-		}
-		b.Through = w.span
-		done = append(done, b)
-	}
-	return done
-}
-
-// For every budget from one byte up, a delta carries exactly what the order
-// puts first and fits, and no message is over its limit (I11).
-func TestPackAgainstObvious(t *testing.T) {
-	codec := wire.New("test")
-	for budget := 1; budget < 14_000; budget += 13 {
-		cfg := engine.Config{Order: engine.Span, Budget: budget, MaxUpdate: 400, MaxStream: 4000}
-		w, n := backlog(t, cfg)
-		syn := message(engine.Syn, 2)
-		syn.Digest.Full, syn.MaxUpdate = true, 400
-		out, err := n.e.Step(w.now, syn)
-		if err != nil || len(out.Send) != 1 {
-			t.Fatalf("%v, sends %v", err, out.Send)
+	for budget := 1; budget < limit+200; budget += 7 {
+		ask := syn(uint64(budget))
+		ask.Credit = uint32(budget)
+		out := give(t, w, n, ask)
+		if len(out.Send) != 1 {
+			t.Fatalf("budget %d: sends %v", budget, out.Send)
 		}
 		ack := out.Send[0].Message
-		size := len(codec.Encode(ack))
-		if size > 4000 || !out.Send[0].Stream && size > 1400 {
+		size := len(w.codec.Encode(ack))
+		if size > limit || !out.Send[0].Stream && size > 1400 {
 			t.Fatalf("budget %d: %d bytes, stream %t (I11)", budget, size, out.Send[0].Stream)
 		}
-		base := *ack
-		base.Batches = nil
-		want := obvious(codec, base, n, budget, 4000)
-		if got := describe(ack.Batches); got != describe(want) {
-			t.Fatalf("budget %d: packed\n%s\nwant\n%s", budget, got, describe(want))
+		slow := slowly{codec: w.codec, base: *ack, max: limit}
+		slow.base.Batches = nil
+		if want := slow.pack(engine.Span, all, budget); !sameBatches(ack.Batches, want) {
+			t.Fatalf("budget %d: packed\n%s\nwant\n%s", budget, describe(ack.Batches), describe(want))
 		}
-		if over := size - codec.Size(&base); over > budget && len(ack.Batches[0].Updates) > 1 {
+		if over := size - w.codec.Size(&slow.base); over > budget && len(ack.Batches[0].Updates) > 1 {
 			t.Fatalf("budget %d: %d bytes of batches", budget, over)
 		}
 	}
+}
+
+// sameBatches reports whether two deltas carry the same, in the same order.
+func sameBatches(a, b []engine.Batch) bool {
+	return slices.EqualFunc(a, b, func(a, b engine.Batch) bool {
+		return a.Replica == b.Replica && a.From == b.From && a.Through == b.Through && slices.Equal(a.Updates, b.Updates)
+	})
 }
 
 func describe(batches []engine.Batch) string {
@@ -131,13 +84,7 @@ func TestClosedHoles(t *testing.T) {
 	w.mustWrite(n, "s", "k", "4")
 	ask := func(exchange uint64, digest ...engine.DigestEntry) []engine.Batch {
 		t.Helper()
-		syn := message(engine.Syn, exchange)
-		syn.Digest = engine.Digest{Full: true, Entries: digest}
-		out, err := n.e.Step(w.now, syn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.Send[0].Message.Batches
+		return ask(t, w, n, exchange, digest...).Batches
 	}
 	if b := ask(1); len(b) != 1 || !b[0].Closed || len(b[0].Updates) != 2 {
 		t.Fatalf("own overwrites: %+v, want one batch with closed holes", b)

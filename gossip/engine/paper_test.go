@@ -15,11 +15,9 @@ import (
 // ask gives n a SYN with this digest and returns its ACK.
 func ask(t *testing.T, w *world, n *node, exchange uint64, digest ...engine.DigestEntry) *engine.Message {
 	t.Helper()
-	syn := message(engine.Syn, exchange)
-	syn.Digest = engine.Digest{Full: true, Entries: digest}
-	out, err := n.e.Step(w.now, syn)
-	if err != nil || len(out.Send) != 1 {
-		t.Fatalf("%v, sends %v", err, out.Send)
+	out := give(t, w, n, syn(exchange, digest...))
+	if len(out.Send) != 1 {
+		t.Fatalf("sends %v", out.Send)
 	}
 	return out.Send[0].Message
 }
@@ -107,23 +105,24 @@ func TestPaperDeltaIsWhatIsNewer(t *testing.T) {
 // Paper §3: if a delta of a participant is left out, all its deltas with higher
 // versions are left out, too, in every order and for every budget.
 func TestPaperTruncationIsPerParticipantPrefix(t *testing.T) {
-	for budget := 10; budget < 3000; budget += 50 {
-		w := newWorld(t, 1, 4, engine.Config{})
-		for i := range 80 {
-			w.mustWrite(w.nodes[i%4], "s", fmt.Sprint("k", i), "value")
-		}
-		w.converge(time.Minute)
-		n := w.nodes[0]
-		syn := message(engine.Syn, 1)
-		syn.Digest.Full, syn.Credit = true, uint32(budget)
-		out, err := n.e.Step(w.now, syn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range out.Send[0].Message.Batches {
-			all := n.e.Retained(b.Replica)
-			if !slices.Equal(b.Updates, all[:len(b.Updates)]) || len(b.Updates) < len(all) && b.Through >= all[len(b.Updates)].Version {
-				t.Fatalf("budget %d: %v carries %d of %d updates up to %d", budget, b.Replica, len(b.Updates), len(all), b.Through)
+	w := newWorld(t, 1, 4, engine.Config{})
+	for i := range 80 {
+		w.mustWrite(w.nodes[i%4], "s", fmt.Sprint("k", i), "value")
+	}
+	w.converge(time.Minute)
+	n := w.nodes[0]
+	exchange := uint64(0)
+	for _, order := range orders {
+		n.e.SetOrder(order)
+		for budget := 10; budget < 3000; budget += 50 {
+			exchange++
+			syn := syn(exchange)
+			syn.Credit = uint32(budget)
+			for _, b := range give(t, w, n, syn).Send[0].Message.Batches {
+				all := n.e.Retained(b.Replica)
+				if !slices.Equal(b.Updates, all[:len(b.Updates)]) || len(b.Updates) < len(all) && b.Through >= all[len(b.Updates)].Version {
+					t.Fatalf("%v, budget %d: %v carries %d of %d updates up to %d", order, budget, b.Replica, len(b.Updates), len(all), b.Through)
+				}
 			}
 		}
 	}
@@ -145,8 +144,8 @@ func TestPaperExchangeReconciles(t *testing.T) {
 	if n := a.e.Stats().Exchanges.Started + b.e.Stats().Exchanges.Started - before; n > 2 {
 		t.Errorf("%d exchanges", n)
 	}
-	w.checkOracle(a)
-	w.checkOracle(b)
+	w.checkOracle(a, a.e.Vector())
+	w.checkOracle(b, b.e.Vector())
 }
 
 // Paper §3: what is exchanged does not depend on how many keys there are, but on

@@ -39,7 +39,7 @@ func (w *world) healed() {
 		if err := n.e.Check(); err != nil {
 			w.t.Fatal(err)
 		}
-		w.checkOracle(n)
+		w.checkOracle(n, n.e.Vector())
 	}
 }
 

@@ -183,8 +183,7 @@ func TestRelayAndLateAttach(t *testing.T) {
 	if err := relay.e.Check(); err != nil {
 		t.Fatal(err)
 	}
-	w.checkSame(relay, first)
-	w.checkOracle(relay)
+	w.checkAll()
 	if err := relay.e.Attach("a", newRegister()); !errors.Is(err, engine.ErrAttached) {
 		t.Fatalf("got %v, want ErrAttached", err)
 	}

@@ -60,7 +60,7 @@ func TestSnapshotOfManyReplicas(t *testing.T) {
 		r := clock.Replica{Node: fmt.Sprintf("replica-%04d", i), Epoch: 1_700_000_000_000}
 		b := batch(r, updateOf(r, 1, fmt.Sprint("a", i)), updateOf(r, 2, fmt.Sprint("b", i)))
 		for _, u := range b.Updates {
-			w.all[u.Dot] = u
+			w.know(u)
 		}
 		give(t, w, p, message(engine.Push, 1, b))
 	}

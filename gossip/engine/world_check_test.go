@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -9,15 +10,73 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
+// checkAllEvery is how often, in events, a world checks all nodes, touched or not.
+const checkAllEvery = 64
+
+// looks is what tells whether an event changed a node.
+type looks struct {
+	clean  bool
+	spaces []engine.SpaceStatus
+}
+
+// state is what a clean node showed.
+type state struct {
+	by     string
+	spaces map[string]engine.Hash // attached ones
+}
+
+// after checks a node that an event touched and sends its output.
+func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engine.Output) {
+	w.send(n, out)
+	if w.lax {
+		return
+	}
+	v := n.e.Vector()
+	o := v.Compare(before)
+	if o != clock.Equal && o != clock.After {
+		w.t.Fatalf("%s: vector went from %v to %v (I1)", n.name, before, v)
+	}
+	if m != nil {
+		w.checkBatches(n, before, v, m)
+	}
+	now := looks{n.e.Clean(), n.e.Spaces()}
+	changed := o != clock.Equal || len(out.Changed) > 0 || now.clean != n.seen.clean || !slices.Equal(now.spaces, n.seen.spaces)
+	n.seen = now
+	if w.events++; w.events%checkAllEvery == 0 {
+		w.checkAll()
+	} else if changed {
+		w.checkNode(n, v)
+	}
+}
+
+// checkAll checks all nodes, without what earlier checks left.
+func (w *world) checkAll() {
+	for _, n := range w.nodes {
+		n.oracle = oracle{}
+		w.checkNode(n, n.e.Vector())
+	}
+}
+
+// checkNode checks all that must hold of a node with this vector at any time.
+func (w *world) checkNode(n *node, v clock.Vector) {
+	if err := n.e.Check(); err != nil {
+		w.t.Fatalf("%s: %v", n.name, err)
+	}
+	if n.e.Clean() {
+		w.checkOracle(n, v)
+		w.checkAgreed(n, v)
+	}
+}
+
 // checkBatches looks for the batches behind every move of a vector (I8).
-func (w *world) checkBatches(n *node, before clock.Vector, m *engine.Message) {
+func (w *world) checkBatches(n *node, before, now clock.Vector, m *engine.Message) {
 	batches := m.Batches
 	if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
 		id := fmt.Sprint(n.e.Self(), m.From, m.Kind, m.Exchange)
 		batches = append(w.parts[id], batches...)
 		w.parts[id] = batches
 	}
-	for r, version := range n.e.Vector().All() {
+	for r, version := range now.All() {
 		old := before.Version(r)
 		if r == n.e.Self() || version == old {
 			continue
@@ -34,44 +93,106 @@ func (w *world) checkBatches(n *node, before clock.Vector, m *engine.Message) {
 	}
 }
 
-// checkOracle compares a clean node's state with the value of all updates that
-// its vector covers (I3).
-func (w *world) checkOracle(n *node) {
-	v := n.e.Vector()
-	oracle := newRegister()
-	want := map[string]*model.Update{}
-	for _, u := range w.all {
-		if !v.Covers(u.Dot) || n.models[u.Space] == nil {
-			continue
+// slot is a key of a space.
+type slot struct{ space, key string }
+
+// oracle is the value of all updates that a vector covers. It follows a vector
+// that grows, so that a check costs what is new.
+type oracle struct {
+	vector clock.Vector
+	value  map[slot]*model.Update
+}
+
+// follow goes on to v.
+func (o *oracle) follow(w *world, v clock.Vector) {
+	if c := v.Compare(o.vector); o.value == nil || c != clock.After && c != clock.Equal {
+		o.vector, o.value = clock.Vector{}, map[slot]*model.Update{}
+	}
+	fresh := 0
+	for r, version := range v.All() {
+		fresh += int(version - o.vector.Version(r))
+	}
+	if fresh > len(w.all) { // an invented vector
+		for d, u := range w.all {
+			if v.Covers(d) {
+				o.add(u)
+			}
 		}
-		if old := want[u.Space+"/"+string(u.Key)]; old == nil || oracle.Supersedes(u, old) {
-			want[u.Space+"/"+string(u.Key)] = u
+	} else if fresh > 0 {
+		for r, version := range v.All() {
+			for n := o.vector.Version(r) + 1; n <= version; n++ {
+				if u := w.all[clock.Dot{Replica: r, Version: n}]; u != nil {
+					o.add(u)
+				}
+			}
 		}
 	}
-	got := 0
+	o.vector = v
+}
+
+// add takes an update into account.
+func (o *oracle) add(u *model.Update) {
+	s := slot{u.Space, string(u.Key)}
+	if old := o.value[s]; old == nil || (*register)(nil).Supersedes(u, old) {
+		o.value[s] = u
+	}
+}
+
+// know takes down what was written. A vector that covers it already was judged
+// without it.
+func (w *world) know(u *model.Update) {
+	w.all[u.Dot] = u
+	for _, n := range w.nodes {
+		if n.oracle.vector.Covers(u.Dot) {
+			n.oracle = oracle{}
+		}
+	}
+}
+
+// checkOracle compares a clean node's state with the value of all updates that
+// its vector covers (I3).
+func (w *world) checkOracle(n *node, v clock.Vector) {
+	n.oracle.follow(w, v)
+	got, want := 0, 0
+	for s := range n.oracle.value {
+		if n.models[s.space] != nil {
+			want++
+		}
+	}
 	for space, g := range n.models {
 		for key, u := range g.byKey {
 			got++
-			if o := want[space+"/"+key]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
+			if o := n.oracle.value[slot{space, key}]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
 				w.t.Fatalf("%s is clean at %v and has %v for %s/%s, the oracle %v (I3)", n.name, v, u.Dot, space, key, o)
 			}
 		}
 	}
-	if got != len(want) {
-		w.t.Fatalf("%s is clean at %v and has %d keys, the oracle %d (I3)", n.name, v, got, len(want))
+	if got != want {
+		w.t.Fatalf("%s is clean at %v and has %d keys, the oracle %d (I3)", n.name, v, got, want)
 	}
 }
 
-// checkSame compares two clean nodes with equal vectors (I4).
-func (w *world) checkSame(a, b *node) {
-	other := map[string]engine.SpaceStatus{}
-	for _, s := range b.e.Spaces() {
-		other[s.Space] = s
+// checkAgreed compares the state hashes of a clean node with those of all others
+// that were clean with this vector, then or now (I4).
+func (w *world) checkAgreed(n *node, v clock.Vector) {
+	id := make([]byte, 0, 32*v.Len())
+	for r, version := range v.All() {
+		id = append(append(id, r.Node...), 0)
+		id = binary.BigEndian.AppendUint64(id, r.Epoch)
+		id = binary.BigEndian.AppendUint64(id, uint64(version))
 	}
-	for _, s := range a.e.Spaces() {
-		o, ok := other[s.Space]
-		if ok && s.Attached && o.Attached && s.Hash != o.Hash {
-			w.t.Fatalf("%s and %s are clean, know %v, and differ in %q (I4)", a.name, b.name, a.e.Vector(), s.Space)
+	s, ok := w.agreed[string(id)]
+	if !ok {
+		s = state{n.name, map[string]engine.Hash{}}
+		w.agreed[string(id)] = s
+	}
+	for _, sp := range n.e.Spaces() {
+		if !sp.Attached {
+			continue
 		}
+		if h, ok := s.spaces[sp.Space]; ok && h != sp.Hash {
+			w.t.Fatalf("%s and %s are clean, know %v, and differ in %q (I4)", n.name, s.by, v, sp.Space)
+		}
+		s.spaces[sp.Space] = sp.Hash
 	}
 }
