@@ -33,7 +33,8 @@ type row struct {
 	p50, p99    string        // age of updates as they arrived
 	behind      time.Duration // age of the oldest write that it lacks: the worst in the last second
 	clean       bool
-	seen        int             // members, itself included
+	seen        int             // members that it takes for alive, itself included
+	running     int             // nodes that run: what seen is to be
 	past        []time.Duration // behind, second by second
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/swim"
@@ -13,26 +14,27 @@ import (
 
 // What -chaos does to the network.
 const (
-	datagramLoss = 0.20
-	streamLoss   = 0.05
+	packetLoss     = 0.20
+	connectionLoss = 0.05
 )
 
 // conditions are what the network is like for a while. The zero value is a
 // network without faults.
 type conditions struct {
-	datagrams, streams float64           // shares that are lost
-	side               map[string]string // where each node is; nil: everybody reaches everybody
+	packets, connections float64           // shares that are lost
+	side                 map[string]string // where each address is; nil: everybody reaches everybody
 }
 
-// cuts reports whether nothing gets from one node to another.
+// cuts reports whether nothing gets from one address to another.
 func (c *conditions) cuts(from, to string) bool { return c.side[from] != c.side[to] }
 
-// loses reports whether a message with a chance from 0 to 1 is lost.
+// loses reports whether a packet or a connection with a chance from 0 to 1 is
+// lost.
 func (c *conditions) loses(ch transport.Channel, chance float64) bool {
 	if ch == transport.Datagram {
-		return chance < c.datagrams
+		return chance < c.packets
 	}
-	return chance < c.streams
+	return chance < c.connections
 }
 
 // String says it for people.
@@ -41,8 +43,8 @@ func (c *conditions) String() string {
 	if c.side != nil {
 		what = append(what, "partitioned")
 	}
-	if c.datagrams > 0 || c.streams > 0 {
-		what = append(what, fmt.Sprintf("%.0f %% of datagrams and %.0f %% of streams are lost", c.datagrams*100, c.streams*100))
+	if c.packets > 0 || c.connections > 0 {
+		what = append(what, fmt.Sprintf("%.0f %% of packets and %.0f %% of connections are lost", c.packets*100, c.connections*100))
 	}
 	if what == nil {
 		return "no faults"
@@ -51,10 +53,11 @@ func (c *conditions) String() string {
 }
 
 // faults is the network between the nodes of one process: all their transports
-// share it. Its methods are safe for concurrent use.
+// share it. What it does it does to data and membership alike. Its methods are
+// safe for concurrent use.
 type faults struct {
 	now       atomic.Pointer[conditions]
-	lost, cut atomic.Uint64 // messages
+	lost, cut atomic.Uint64 // packets and connections
 }
 
 func newFaults() *faults {
@@ -63,34 +66,28 @@ func newFaults() *faults {
 	return f
 }
 
-// faulty is a transport over real sockets that drops some of what it is given to
-// send. Membership has its own messages, which are not touched: in the nodes'
-// eyes all others stay alive. That is what a short partition looks like anyway, as
-// it takes seconds until silent nodes count as failed.
-type faulty struct {
-	*swim.Transport
-	self   string
-	faults *faults
-}
-
-var _ transport.Transport = faulty{}
-
-// Send implements transport.Transport.
-func (t faulty) Send(to string, ch transport.Channel, msg []byte) error {
-	now := t.faults.now.Load()
+// drops decides about one packet or connection, as swim.Config.Cut does.
+func (f *faults) drops(from, to string, ch transport.Channel) bool {
+	now := f.now.Load()
 	switch {
-	case now.cuts(t.self, to):
-		t.faults.cut.Add(1)
-		return nil
+	case now.cuts(from, to):
+		f.cut.Add(1)
+		return true
 	case now.loses(ch, rand.Float64()):
-		t.faults.lost.Add(1)
-		return nil
+		f.lost.Add(1)
+		return true
 	}
-	return t.Transport.Send(to, ch, msg)
+	return false
 }
 
 // listen opens a node's sockets behind the faults and joins the others.
-func (f *faults) listen(ctx context.Context, m *member, join []string) (faulty, error) {
-	t, err := swim.Start(ctx, swim.Config{Name: m.name, Cluster: cluster, Bind: m.addr, Join: join})
-	return faulty{Transport: t, self: m.name, faults: f}, err
+// Membership hurries: a failure shows within seconds and so does a return, as there
+// is less than half a minute to watch.
+func (f *faults) listen(ctx context.Context, m *member, join []string) (transport.Transport, error) {
+	return swim.Start(ctx, swim.Config{
+		Name: m.name, Cluster: cluster, Bind: m.addr, Join: join, Cut: f.drops,
+		ProbeInterval: 400 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond, SuspicionMult: 2,
+		GossipInterval: 50 * time.Millisecond, PushPullInterval: 5 * time.Second,
+		JoinInterval: 250 * time.Millisecond, JoinMax: time.Second, RedialInterval: time.Second,
+	})
 }

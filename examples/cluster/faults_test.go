@@ -7,7 +7,7 @@ import (
 )
 
 func TestConditions(t *testing.T) {
-	f := fleet{{name: "n1"}, {name: "n2"}, {name: "n3"}, {name: "n4"}, {name: "n5"}}
+	f := fleet{{addr: "n1"}, {addr: "n2"}, {addr: "n3"}, {addr: "n4"}, {addr: "n5"}}
 	side := sides(f)
 	for _, tt := range []struct {
 		c    conditions
@@ -17,8 +17,8 @@ func TestConditions(t *testing.T) {
 	}{
 		{conditions{}, "no faults", false, [2]bool{}},
 		{conditions{side: side}, "partitioned", true, [2]bool{}},
-		{conditions{datagrams: 0.2, streams: 0.05}, "20 % of datagrams and 5 % of streams are lost", false, [2]bool{true, false}},
-		{conditions{datagrams: 0.2, streams: 0.15, side: side}, "partitioned, 20 % of datagrams and 15 % of streams are lost", true, [2]bool{true, true}},
+		{conditions{packets: 0.2, connections: 0.05}, "20 % of packets and 5 % of connections are lost", false, [2]bool{true, false}},
+		{conditions{packets: 0.2, connections: 0.15, side: side}, "partitioned, 20 % of packets and 15 % of connections are lost", true, [2]bool{true, true}},
 	} {
 		lost := [2]bool{tt.c.loses(transport.Datagram, 0.1), tt.c.loses(transport.Stream, 0.1)}
 		if got := tt.c.String(); got != tt.said || lost != tt.lost {

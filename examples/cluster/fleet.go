@@ -36,6 +36,17 @@ func (m *member) up() bool { return m.node != nil }
 // fleet is all nodes, in one process.
 type fleet []*member
 
+// running returns how many nodes run.
+func (f fleet) running() int {
+	n := 0
+	for _, m := range f {
+		if m.up() {
+			n++
+		}
+	}
+	return n
+}
+
 // startFleet starts n nodes on free ports of the loopback interface. With faults
 // they are between all of them.
 func startFleet(ctx context.Context, n int, between *faults) (fleet, error) {

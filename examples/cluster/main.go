@@ -51,9 +51,10 @@ usage: cluster [flags]
 On a terminal it draws a table of the nodes while it runs, in colours unless NO_COLOR is set.
 Otherwise it prints a line for each node and second.
 
-With -chaos the nodes' messages are dropped on their way to the sockets: some at
-random, and all from one side of a partition to the other. The messages of
-membership are not, so that the sides go on listing each other as members.
+With -chaos packets and connections are dropped on their way out: some at random,
+and all from one side of a partition to the other, those of membership included. So
+each side takes the other for failed (seen: how many members a node takes for
+alive), and both meet again when the network heals.
 
 At the end every node must hold, for each key, the value written last: all writes
 of a key are made at one node, or at another one while that node is down.
@@ -120,7 +121,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.input, "input", "", "`file` whose lines are written (default: the nearest go.sum, from here upwards)")
 	fs.DurationVar(&o.last, "for", 0, "how long the writing takes (default 10s; with -chaos 20s)")
 	fs.Float64Var(&o.rate, "rate", 0, "`writes` per second: alone, the input is written once; with -for or -chaos, over and over for that long, with new values")
-	fs.BoolVar(&o.chaos, "chaos", false, "make the network lose messages, cut it in two for a third of the time and heal it")
+	fs.BoolVar(&o.chaos, "chaos", false, "make the network lose packets, cut it in two for a third of the time and heal it")
 	err := fs.Parse(args)
 	set := make(map[string]bool)
 	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })

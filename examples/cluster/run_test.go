@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,20 +63,26 @@ func TestChaos(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, []string{"-chaos", "-n", "5", "-for", "6s", "-rate", "100"}, &stdout, &stderr)
 	want := []string{
-		`loss on: 20 % of datagrams and 5 % of streams are lost`, `partition: A is n1 n2, B is n3 n4 n5`,
-		`healed: [1-9]\d* messages were cut off`, `n5 crashes`, `n5 is back, empty`,
-		`loss off: [1-9]\d* messages were lost`, `converged: 5 nodes, \d+ keys, \d+ ms after the last write\n$`,
+		`loss on: 20 % of packets and 5 % of connections are lost`, `partition: A is n1 n2, B is n3 n4 n5`,
+		`both sides take each other for failed, \d+ ms after the partition`,
+		`healed: [1-9]\d* packets and connections were cut off`, `n5 crashes`, `n5 is back, empty`,
+		`loss off: [1-9]\d* packets and connections were lost`, `converged: 5 nodes, \d+ keys, \d+ ms after the last write\n$`,
 	}
 	if code != 0 || stderr.Len() > 0 || !regexp.MustCompile(`(?s)`+strings.Join(want, `\n.*`)).Match(stdout.Bytes()) {
 		t.Fatalf("cluster -chaos = %d, want 0 and %q; it wrote\n%s%s", code, want, &stdout, &stderr)
 	}
-	for _, after := range []string{"the healing", "the return of n5"} {
-		if !regexp.MustCompile(`all nodes have caught up, \d+ ms after ` + after).Match(stdout.Bytes()) {
-			t.Errorf("nodes do not catch up after %s:\n%s", after, &stdout)
+	for _, what := range []string{
+		"all nodes have caught up, \\d+ ms after the healing", "all nodes see each other again, \\d+ ms after the healing",
+		"all nodes have caught up, \\d+ ms after the return of n5",
+	} {
+		if !regexp.MustCompile(what).Match(stdout.Bytes()) {
+			t.Errorf("nothing says %q:\n%s", what, &stdout)
 		}
 	}
-	// The second rows of the partition: each side lacks what the other one writes.
+	// The later rows of the partition: each side lacks what the other one writes, and
+	// sees itself only.
 	behind := make(map[string]time.Duration)
+	seen := map[string]int{"A": 5, "B": 5}
 	for row := range strings.Lines(stdout.String()) {
 		if f := strings.Fields(row); len(f) == 15 && f[13] == "side" {
 			d, err := time.ParseDuration(f[10])
@@ -83,10 +90,15 @@ func TestChaos(t *testing.T) {
 				t.Fatalf("%q: %v", row, err)
 			}
 			behind[f[14]] = max(behind[f[14]], d)
+			n, _ := strconv.Atoi(f[12])
+			seen[f[14]] = min(seen[f[14]], n)
 		}
 	}
 	if behind["A"] < time.Second || behind["B"] < time.Second {
 		t.Errorf("behind by %v in a partition of 2 s, want more than 1 s on both sides:\n%s", behind, &stdout)
+	}
+	if seen["A"] > 2 || seen["B"] > 3 {
+		t.Errorf("each side sees so many members: %v, want 2 on side A and 3 on side B:\n%s", seen, &stdout)
 	}
 	t.Logf("\n%s", &stdout)
 }

@@ -29,8 +29,9 @@ type show struct {
 	script []step
 	out    io.Writer
 
-	begin time.Time
-	last  time.Time // when the last write returned
+	begin   time.Time // of the plan; later than it was when the run stood still
+	last    time.Time // when the last write returned
+	noticed time.Time // when membership had noticed the partition
 }
 
 // step is something that happens in a run.
@@ -50,7 +51,7 @@ func newShow(f fleet, p plan, between *faults, out io.Writer) *show {
 		return s
 	}
 	side := sides(f)
-	loss := conditions{datagrams: datagramLoss, streams: streamLoss}
+	loss := conditions{packets: packetLoss, connections: connectionLoss}
 	both := loss
 	both.side = side
 	s.script = []step{
@@ -164,7 +165,7 @@ func (s *show) back(ctx context.Context, m *member) error {
 		return fmt.Errorf("%s: does not come back: %w", m.name, err)
 	}
 	s.note("%s is back, empty", m.name)
-	s.watch.expect(time.Now(), "the return of "+m.name)
+	s.watch.expectWrites(time.Now(), "the return of "+m.name)
 	return nil
 }
 

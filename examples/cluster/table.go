@@ -20,29 +20,28 @@ type column struct {
 	width int // with the space in front
 	drop  int // 0: always there; of the others the lowest goes first when it is tight
 	cell  func(*row) string
+	bad   func(*row) bool // what it shows is not as it should be; nil: never
 }
 
 // columns are all columns between the state and the graph.
 var columns = []column{
-	{"keys", 7, 0, func(r *row) string { return strconv.Itoa(r.keys) }},
-	{"lacks", 7, 0, func(r *row) string { return strconv.FormatUint(r.lacks, 10) }},
-	{"in/s", 6, 6, func(r *row) string { return number(r.in) }},
-	{"out/s", 6, 5, func(r *row) string { return number(r.out) }},
-	{"kB in", 7, 3, func(r *row) string { return kilo(r.kBIn) }},
-	{"kB out", 7, 2, func(r *row) string { return kilo(r.kBOut) }},
-	{"p50", 8, 4, func(r *row) string { return r.p50 }},
-	{"p99", 8, 7, func(r *row) string { return r.p99 }},
-	{"behind", 8, 0, func(r *row) string { return seconds(r.behind.Seconds()) }},
+	{"keys", 7, 0, func(r *row) string { return strconv.Itoa(r.keys) }, nil},
+	{"lacks", 7, 0, func(r *row) string { return strconv.FormatUint(r.lacks, 10) }, nil},
+	{"in/s", 6, 6, func(r *row) string { return number(r.in) }, nil},
+	{"out/s", 6, 5, func(r *row) string { return number(r.out) }, nil},
+	{"kB in", 7, 3, func(r *row) string { return kilo(r.kBIn) }, nil},
+	{"kB out", 7, 2, func(r *row) string { return kilo(r.kBOut) }, nil},
+	{"p50", 8, 4, func(r *row) string { return r.p50 }, nil},
+	{"p99", 8, 7, func(r *row) string { return r.p99 }, nil},
+	{"behind", 8, 0, func(r *row) string { return seconds(r.behind.Seconds()) }, nil},
 	{"clean", 6, 8, func(r *row) string {
 		if r.clean {
 			return "clean"
 		}
-		return dirty
-	}},
-	{"seen", 5, 1, func(r *row) string { return strconv.Itoa(r.seen) }},
+		return "dirty"
+	}, func(r *row) bool { return !r.clean }},
+	{"seen", 5, 0, func(r *row) string { return strconv.Itoa(r.seen) }, func(r *row) bool { return r.seen != r.running }},
 }
-
-const dirty = "dirty"
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', 0, 64) }
 
@@ -113,7 +112,7 @@ func (t table) line(r *row) line {
 		if r.up {
 			s = c.cell(r)
 		}
-		if s == dirty {
+		if r.up && c.bad != nil && c.bad(r) {
 			cellLook = red
 		}
 		l = append(l, span{fmt.Sprintf("%*s", c.width, s), cellLook})

@@ -59,14 +59,14 @@ func aBoard() *board {
 	return &board{
 		at:     12345 * time.Millisecond,
 		title:  "4 nodes, 100,000 keys, a write every 2ms for 1m0s",
-		faults: "partitioned, 20 % of datagrams and 5 % of streams are lost",
+		faults: "partitioned, 20 % of packets and 5 % of connections are lost",
 		rows: []row{
 			{name: "n1", state: "side A", up: true, keys: 99876, lacks: 12, in: 96.4, out: 119, kBIn: 13.04, kBOut: 12.96,
-				p50: "28.4ms", p99: "205ms", behind: 3211 * time.Millisecond, clean: true, seen: 4, past: past(0.02, 0.015, 0.2, 1.2, 2.2, 3.2)},
+				p50: "28.4ms", p99: "205ms", behind: 3211 * time.Millisecond, clean: true, seen: 2, running: 3, past: past(0.02, 0.015, 0.2, 1.2, 2.2, 3.2)},
 			{name: "n2", state: "side B", up: true, keys: 9, in: 12345, out: 54321, kBIn: 1234.5, kBOut: 54321,
-				p50: "-", p99: ">5m0s", behind: 161270 * time.Millisecond, seen: 100, past: past(0.02, 0.015, 0.2, 1.2, 20, 160)},
+				p50: "-", p99: ">5m0s", behind: 161270 * time.Millisecond, seen: 3, running: 3, past: past(0.02, 0.015, 0.2, 1.2, 20, 160)},
 			{name: "n3", state: "down", past: append(past(0.02, 0.015), down, down, down, down)},
-			{name: "n100", state: "up", up: true, p50: "-", p99: "-", clean: true, seen: 1, past: past(0)},
+			{name: "n100", state: "up", up: true, p50: "-", p99: "-", clean: true, seen: 1, running: 3, past: past(0)},
 		},
 		events: []event{{time.Second, "loss on"}, {4 * time.Second, "partition: A is n1, B is n2 n3 n4"}, {9 * time.Second, "n3 crashes"}},
 	}

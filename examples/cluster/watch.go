@@ -34,11 +34,11 @@ type watch struct {
 	closed                    bool
 }
 
-// goal is that all nodes that run know what was written up to a time.
+// goal is something that the nodes are to reach.
 type goal struct {
-	since string // what happened then
-	at    time.Time
-	heads clock.Vector
+	what, since string // what they have reached then, and what happened at at
+	at          time.Time
+	met         func() bool
 }
 
 func newWatch(f fleet, l *ledger, between *faults, v view) *watch {
@@ -87,7 +87,7 @@ func (w *watch) fill(now time.Time) {
 		c := w.faults.now.Load()
 		sides, b.faults = c.side, c.String()
 	}
-	vectors := make([]clock.Vector, 0, len(w.fleet))
+	running := w.fleet.running()
 	for i, m := range w.fleet {
 		r := &b.rows[i]
 		if r.up = m.up(); !r.up {
@@ -95,11 +95,11 @@ func (w *watch) fill(now time.Time) {
 			continue
 		}
 		status := m.node.Status()
-		vectors = append(vectors, status.Vector)
 		lacks, behind := w.ledger.lag(now, status.Vector)
 		w.worst[i] = max(w.worst[i], behind)
 		r.state, r.keys, r.lacks, r.clean, r.seen = "up", m.keys.Len(), lacks, status.Clean, status.Peers+1
-		if side, ok := sides[m.name]; ok {
+		r.running = running
+		if side, ok := sides[m.addr]; ok {
 			r.state = "side " + side
 		}
 		r.behind = w.worst[i]
@@ -108,12 +108,10 @@ func (w *watch) fill(now time.Time) {
 		}
 	}
 	w.goals = slices.DeleteFunc(w.goals, func(g goal) bool {
-		for _, v := range vectors {
-			if !covers(v, g.heads) {
-				return false
-			}
+		if !g.met() {
+			return false
 		}
-		w.note(now, fmt.Sprintf("all nodes have caught up, %d ms after %s", now.Sub(g.at).Milliseconds(), g.since))
+		w.note(now, fmt.Sprintf("%s, %d ms after %s", g.what, now.Sub(g.at).Milliseconds(), g.since))
 		return true
 	})
 }
@@ -172,9 +170,22 @@ func (w *watch) note(now time.Time, text string) {
 }
 
 // expect notes later how long it took from now, when something has happened, until
-// all nodes know what is written by now.
-func (w *watch) expect(now time.Time, since string) {
-	w.goals = append(w.goals, goal{since, now, w.ledger.heads()})
+// something else is so.
+func (w *watch) expect(now time.Time, what, since string, met func() bool) {
+	w.goals = append(w.goals, goal{what, since, now, met})
+}
+
+// expectWrites expects that all nodes that run know what is written by now.
+func (w *watch) expectWrites(now time.Time, since string) {
+	heads := w.ledger.heads()
+	w.expect(now, "all nodes have caught up", since, func() bool {
+		for _, m := range w.fleet {
+			if m.up() && !covers(m.node.Status().Vector, heads) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // close shows the end of the run, once.
