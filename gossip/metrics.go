@@ -14,8 +14,16 @@ type transportCounters interface {
 	Counters() map[string]uint64
 }
 
-// stalenessBuckets reach from a round trip in a rack to a partition.
-var stalenessBuckets = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+// stalenessBuckets reach from a round trip in a rack to a partition. They are
+// narrow where one looks: what a healthy cluster has, 50 to 500 ms, and what lost
+// messages and short partitions make of it, 5 to 30 s.
+var stalenessBuckets = []float64{
+	.001, .005, .01, .025,
+	.05, .075, .1, .15, .2, .25, .3, .4, .5,
+	1, 2.5,
+	5, 7.5, 10, 15, 20, 30,
+	60, 300,
+}
 
 // collector reads a node's counts when metrics are scraped; but for staleness
 // nothing is kept for it.

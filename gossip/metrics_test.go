@@ -87,6 +87,28 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
+// A quantile is known to a bucket: where a cluster is healthy, and where it is
+// not, that must say something.
+func TestStalenessBuckets(t *testing.T) {
+	for _, r := range []struct{ from, to, ratio float64 }{
+		{stalenessBuckets[0], 300, 5}, {.05, .5, 1.5001}, {5, 30, 1.5001},
+	} {
+		at := r.from
+		if !slices.Contains(stalenessBuckets, r.from) || !slices.Contains(stalenessBuckets, r.to) {
+			t.Errorf("no bucket ends at %v, or at %v", r.from, r.to)
+		}
+		for _, b := range stalenessBuckets {
+			if b <= r.from || b > r.to {
+				continue
+			}
+			if b > r.ratio*at {
+				t.Errorf("from %v to %v in one bucket, want at most %v times", at, b, r.ratio)
+			}
+			at = b
+		}
+	}
+}
+
 // Every metric is listed in the package's documentation, and no other.
 func TestMetricsAreDocumented(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
