@@ -11,7 +11,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 )
 
-var seeds = flag.Int("seeds", 20, "how many seeds the random runs of the engine try")
+var seeds = flag.Int("seeds", 10, "how many seeds the random runs of the engine try")
 
 // A random cluster under loss, duplication, reordering, tiny budgets and
 // concurrent overwrites keeps every invariant on the way and ends equal.

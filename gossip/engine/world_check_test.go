@@ -10,8 +10,9 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// checkAllEvery is how often, in events, a world checks all nodes, touched or not.
-const checkAllEvery = 64
+// checkAllEvery is after how many events per node a world checks all nodes,
+// touched or not.
+const checkAllEvery = 16
 
 // looks is what tells whether an event changed a node.
 type looks struct {
@@ -42,7 +43,7 @@ func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engin
 	now := looks{n.e.Clean(), n.e.Spaces()}
 	changed := o != clock.Equal || len(out.Changed) > 0 || now.clean != n.seen.clean || !slices.Equal(now.spaces, n.seen.spaces)
 	n.seen = now
-	if w.events++; w.events%checkAllEvery == 0 {
+	if w.events++; w.events%(checkAllEvery*len(w.nodes)) == 0 {
 		w.checkAll()
 	} else if changed {
 		w.checkNode(n, v)
