@@ -40,7 +40,6 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			continue
 		}
 		if hasHole(b, r.version) {
-			e.holes++
 			switch {
 			case b.Closed && room:
 				closed = true

@@ -122,9 +122,13 @@
 // the other side does not have it.
 //
 // The same union helps a dirty node whose horizon names updates that died with
-// their holders: a clean node with an equal vector has the right state for that
-// vector, so after the union this node has it too, and is clean. (While nothing is
-// collected, nothing needs to be removed by absence: the union does what R9 would.)
+// their holders, for which no exchange can ever bring V up to H. A clean peer says
+// its vector P; the two unite what they retain up to P, while both go on; then the
+// peer says its vector Q, and the node's horizon becomes Q and what open holes
+// raised since P. That takes no quiet moment (TestLostHorizonUnderConstantWrites).
+// While nothing is collected, nothing needs to be removed by absence: the union does
+// what R9 would. It does not help a node that has open holes above P; the cleaning
+// exchange before, in which it takes no others', sees to that.
 // Two dirty nodes unite and stay dirty.
 //
 // # Rounds

@@ -23,7 +23,6 @@ type Engine struct {
 	order    []*replica // all replicas, ascending by id
 	last     *replica   // of the latest lookup
 	behind   int        // replicas whose vector is below their horizon; 0 means clean (R4)
-	holes    uint64     // batches with holes that were applied or refused
 	changes  uint64     // grows with every change of the vector
 	digest   []DigestEntry
 	digestAt uint64 // changes when digest was built; the slice is shared and never written again
@@ -37,6 +36,7 @@ type Engine struct {
 	exchanges  uint64  // the last exchange id given
 	catchup    catchup
 	cleaning   cleaning
+	rebase     rebase
 	dirtySince time.Time // meaningful while behind > 0
 
 	stolen  bool      // somebody else writes under self: it needs a new epoch (R1)

@@ -59,6 +59,7 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 			e.discard(old, en, out)
 		}
 		e.forgetHeirs()
+		e.rebase = rebase{}
 		e.advance(old, 0)
 		e.raise(old, had)
 		e.dirtySince = now

@@ -87,6 +87,7 @@ func (e *Engine) validate(m *Message) error {
 // restart forgets what was under way with an earlier life of the peer.
 func (e *Engine) restart(p *peer) {
 	e.end(p)
+	e.forgetRebase(p)
 	p.its, p.assembly, p.repair = nil, nil, nil
 	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
 	clear(p.pulls)
@@ -164,7 +165,9 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	e.share(now, p, false, ack.Rates, m.Rates, pending)
 	ack.Rates.Pending = uint32(min(pending, math.MaxUint32))
 	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
-	ack.Cleaning = m.Cleaning && e.serveCleaning(now, x)
+	if ack.Cleaning = m.Cleaning && e.serveCleaning(now, x); ack.Cleaning {
+		e.vouch(ack)
+	}
 	e.sendDigest(p.name, ack, out, func(ack *Message) int {
 		if ack.Cleaning {
 			return e.fillFromSnapshot(ack, x)
@@ -187,6 +190,17 @@ func (e *Engine) agree(ack *Message) {
 	ack.Hashes = hashes[:fit]
 }
 
+// vouch adds the state hashes to an ACK that serves a cleaning exchange, if they
+// leave room for updates: they tell the peer which spaces this node can vouch for.
+func (e *Engine) vouch(ack *Message) {
+	size := -e.cfg.Codec.Size(&Message{})
+	ack.Hashes = e.hashes()
+	size += e.cfg.Codec.Size(&Message{Hashes: ack.Hashes})
+	if size > e.halfMessage() {
+		ack.Hashes = nil
+	}
+}
+
 // onAck takes what was lacking here and sends what the peer lacks: FIN.
 func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	x := p.mine
@@ -196,13 +210,14 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	if m.Same {
 		e.share(now, p, true, x.rates, m.Rates, 0)
+		e.settle(now, p, x.id, x.mine)
 		p.mine = nil
 		e.stats.Exchanges.Equal++
 		e.published = max(e.published, versionOf(x.mine, e.self))
 		if x.at == e.changes {
 			p.mark, p.lacking = e.changes, 0
 			e.relax()
-			e.compareHashes(now, p, m, out)
+			e.compareHashes(now, p, x, m, out)
 		}
 		return
 	}
@@ -212,9 +227,11 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
+	e.settle(now, p, x.id, x.theirs)
 	if m.Cleaning && e.behind > 0 {
 		e.cleaning = cleaning{peer: p, exchange: x.id}
 		e.stats.Cleanings++
+		e.startRebase(now, p, x.theirs, m.Hashes)
 	}
 	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
@@ -337,6 +354,9 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 	}
 	if e.cleansWith(now, p, x.id) {
 		e.cleaning = cleaning{}
+		if e.behind > 0 && versions == 0 && e.isRebasing(now, p) && e.mayRepair(now, p) {
+			e.startUnion(now, p, x.id, out) // what is missing is not above the vector
+		}
 	}
 	if versions == 0 && len(e.lackedBy(x.theirs)) == 0 {
 		p.mark = e.changes

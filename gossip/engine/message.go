@@ -49,13 +49,13 @@ type Message struct {
 	// vector: (replica, H_p). Empty when the sender is clean (R4).
 	Exceptions []clock.Entry
 	// Same says, in an ACK, that the sender's vector equals the SYN's; the digest
-	// is empty then. In a repair it says that the sender's vector is still that.
+	// is empty then.
 	Same bool
 	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
 	// untruncated; in the ACK it says that the peer does it (R5).
 	Cleaning bool
-	// Hashes are the state hashes of the sender's attached spaces, in an ACK that
-	// says Same.
+	// Hashes are the state hashes of the sender's spaces, in an ACK that says Same or
+	// Cleaning.
 	Hashes []SpaceHash
 	// Batches are the deltas, each replica's in version order.
 	Batches []Batch

@@ -159,6 +159,7 @@ func (e *Engine) dropPeer(name string) {
 		e.peerOrder = slices.Delete(e.peerOrder, i, i+1)
 	}
 	e.ring = nil
+	e.forgetRebase(p)
 	if e.catchup.peer == p {
 		e.catchup = catchup{}
 	}

@@ -30,22 +30,21 @@ func (e *Engine) halfMessage() int { return (e.cfg.MaxStream - e.cfg.MaxUpdate) 
 // repair is the union of two nodes' retained updates, space by space, driven by
 // the node that saw the need (R12). It goes through the replicas that differ in
 // chunks; what is done stays done when it breaks off. Its id is that of the
-// exchange that showed the vectors to be equal.
+// exchange that showed the need.
 type repair struct {
-	id     uint64
-	spaces []*space               // the first is under way
-	parts  map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
-	todo   []Range                // of the first space, what is still to be compared
-	wanted map[clock.Dot]bool     // asked for and not here yet
-	active time.Time
-	cleans bool   // the end of it proves this node clean …
-	holes  uint64 // … if no further hole was applied meanwhile
+	id      uint64
+	spaces  []*space               // the first is under way
+	parts   map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
+	todo    []Range                // of the first space, what is still to be compared
+	wanted  map[clock.Dot]bool     // asked for and not here yet
+	theirs  []DigestEntry          // what the peer knew at first: only that is compared
+	active  time.Time
+	rebases bool // it is the union of a rebase
 }
 
 // served is the repair that a peer drives with this node.
 type served struct {
 	id    uint64
-	at    uint64 // this node's changes when the vectors were equal
 	until time.Time
 	space *space                 // of the latest step: it was verified
 	parts map[clock.Version]bool // of its hashes: compared, each once
@@ -68,36 +67,47 @@ func (e *Engine) hashes() []SpaceHash {
 // starts a repair if it takes one (R12):
 //   - both clean, a state hash differs: something broke; count it and unite;
 //   - this node dirty, the peer clean: what explains the holes may be lost, but
-//     the peer's state is right; unite, and be clean;
+//     the peer's state is right; unite, as a rebase;
 //   - both dirty, a hash differs: unite, and stay dirty;
 //   - only the peer dirty: it drives.
-func (e *Engine) compareHashes(now time.Time, p *peer, m *Message, out *Output) {
+func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	peerClean := len(m.Exceptions) == 0
 	if e.cfg.Unsafe.Classic || e.Clean() && !peerClean {
 		return
 	}
-	cleans := !e.Clean() && peerClean && e.allShared(m.Hashes)
-	var spaces []*space
+	var differ []*space
 	for _, h := range m.Hashes {
-		if s := e.spaces[h.Space]; s != nil && s.model != nil && !h.Relayed && (s.hash != h.Hash || cleans) {
-			spaces = append(spaces, s)
+		if s := e.spaces[h.Space]; s != nil && s.model != nil && !h.Relayed && s.hash != h.Hash {
+			differ = append(differ, s)
 		}
 	}
-	if !cleans && len(spaces) == 0 {
-		return
-	}
-	if e.Clean() {
+	if e.Clean() && len(differ) > 0 {
 		e.stats.Mismatches++
 	}
-	if p.repair == nil && !now.Before(p.repairFrom) {
-		e.stats.Repairs++
-		p.repair = &repair{
-			id: m.Exchange, spaces: spaces, cleans: cleans, holes: e.holes,
-			parts: map[clock.Version]bool{}, wanted: map[clock.Dot]bool{},
-		}
-		p.repairFrom = now.Add(repairEvery)
-		e.repairSpace(now, p, out)
+	switch {
+	case !e.Clean() && peerClean && e.mayRepair(now, p) && e.startRebase(now, p, x.mine, m.Hashes):
+		e.startUnion(now, p, x.id, out)
+	case len(differ) > 0 && e.mayRepair(now, p):
+		e.startRepair(now, p, &repair{id: x.id, theirs: x.mine, spaces: differ}, out)
 	}
+}
+
+// mayRepair reports whether it is time for a repair with p.
+func (e *Engine) mayRepair(now time.Time, p *peer) bool {
+	return p.repair == nil && !now.Before(p.repairFrom)
+}
+
+// startUnion begins the second step of a rebase on p: a repair of all spaces.
+func (e *Engine) startUnion(now time.Time, p *peer, id uint64, out *Output) {
+	e.startRepair(now, p, &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces, rebases: true}, out)
+}
+
+// startRepair begins to drive a repair with p.
+func (e *Engine) startRepair(now time.Time, p *peer, r *repair, out *Output) {
+	e.stats.Repairs++
+	r.parts, r.wanted = map[clock.Version]bool{}, map[clock.Dot]bool{}
+	p.repair, p.repairFrom = r, now.Add(repairEvery)
+	e.repairSpace(now, p, out)
 }
 
 // allShared reports whether all updates, here and at a peer with these hashes,
@@ -124,37 +134,25 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 	r := p.repair
 	r.active = now
 	if len(r.spaces) == 0 {
-		p.repair = nil
-		if r.cleans && r.holes == e.holes {
-			e.settle()
+		if p.repair = nil; r.rebases {
+			e.united(now, p, out)
 		}
 		return
 	}
 	s := r.spaces[0]
 	e.verify(s, out)
 	number := clock.Version(0)
-	for part := range slices.Chunk(e.replicaHashes(s), e.repairHashes()) {
+	for part := range slices.Chunk(e.replicaHashes(s, r.theirs), e.repairHashes()) {
 		number++
 		r.parts[number] = true
 		step := &RepairStep{Phase: RepairHashes, Space: s.name, Range: Range{Through: number}, Hashes: part}
-		e.sendRepair(now, p, r.id, true, step, out)
+		e.sendRepair(now, p, r.id, step, out)
 	}
 }
 
-// settle makes the node clean: its state was found to be that of a clean node
-// with an equal vector.
-func (e *Engine) settle() {
-	for _, r := range e.order {
-		r.horizon = min(r.horizon, r.version)
-	}
-	e.behind = 0
-}
-
-// sendRepair sends a step of the repair with this id. same says whether this
-// node's vector is still what it was when the vectors were equal.
-func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, same bool, step *RepairStep, out *Output) {
+// sendRepair sends a step of the repair with this id.
+func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, step *RepairStep, out *Output) {
 	m := e.message(now, p, Repair, id)
-	m.Same = same
 	m.Repair = step
 	out.send(p.name, e.cfg.Codec.Size(m) > e.cfg.MaxDatagram, m)
 }
@@ -168,7 +166,9 @@ func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	if r := p.repair; r != nil && r.id == m.Exchange {
 		if len(r.spaces) > 0 && r.spaces[0] == s {
-			r.cleans = r.cleans && m.Same
+			if r.rebases {
+				e.rebase.until = now.Add(e.cfg.Timeout)
+			}
 			r.active = now
 			e.drive(now, p, s, m.Repair, out)
 		}
@@ -189,14 +189,13 @@ func (e *Engine) admit(now time.Time, p *peer, m *Message, s *space) bool {
 	if m.Repair.Phase != RepairHashes || x == nil || x.id != m.Exchange || now.Before(p.served.until) {
 		return false
 	}
-	p.served = served{id: x.id, at: x.at, until: now.Add(repairEvery)}
+	p.served = served{id: x.id, until: now.Add(repairEvery)}
 	return true
 }
 
 // serve answers a step of the driving peer.
 func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output) {
 	step := m.Repair
-	same := p.served.at == e.changes
 	switch step.Phase {
 	case RepairHashes:
 		if p.served.space != s {
@@ -208,14 +207,14 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 		}
 		p.served.parts[step.Range.Through] = true
 		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Range: step.Range, Hashes: e.differing(s, step.Hashes)}
-		e.sendRepair(now, p, m.Exchange, same, answer, out)
+		e.sendRepair(now, p, m.Exchange, answer, out)
 	case RepairAsk:
 		if answer := e.listDots(s, step.Range); answer != nil {
-			e.sendRepair(now, p, m.Exchange, same, answer, out)
+			e.sendRepair(now, p, m.Exchange, answer, out)
 		}
 	case RepairUpdates:
 		e.unite(s, step.Updates, out)
-		e.sendUpdates(now, p, m.Exchange, same, s, step.Range, nil, e.wanted(s, step), out)
+		e.sendUpdates(now, p, m.Exchange, s, step.Range, nil, e.wanted(s, step), out)
 	}
 }
 
@@ -255,7 +254,7 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 // ask asks for the dots of the next range.
 func (e *Engine) ask(now time.Time, p *peer, s *space, out *Output) {
 	step := &RepairStep{Phase: RepairAsk, Space: s.name, Range: p.repair.todo[0]}
-	e.sendRepair(now, p, p.repair.id, true, step, out)
+	e.sendRepair(now, p, p.repair.id, step, out)
 }
 
 // onDots compares a run of the peer's dots with this node's, sends what the
@@ -273,7 +272,7 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 	for _, d := range want {
 		rep.wanted[clock.Dot{Replica: r.id, Version: d.Version}] = true
 	}
-	e.sendUpdates(now, p, rep.id, true, s, g, want, send, out)
+	e.sendUpdates(now, p, rep.id, s, g, want, send, out)
 	if rep.todo[0].From = g.Through; rep.todo[0].From >= rep.todo[0].Through {
 		rep.todo = rep.todo[1:]
 	}
@@ -284,7 +283,7 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 }
 
 // sendUpdates sends updates and wishes in as many messages as the limits need.
-func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, same bool, s *space, g Range, want []RepairDot, updates []*model.Update, out *Output) {
+func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, s *space, g Range, want []RepairDot, updates []*model.Update, out *Output) {
 	for len(want) > 0 || len(updates) > 0 {
 		step := &RepairStep{Phase: RepairUpdates, Space: s.name, Range: g, Dots: want}
 		want = nil
@@ -295,6 +294,6 @@ func (e *Engine) sendUpdates(now time.Time, p *peer, id uint64, same bool, s *sp
 			}
 			step.Updates = append(step.Updates, updates[0])
 		}
-		e.sendRepair(now, p, id, same, step, out)
+		e.sendRepair(now, p, id, step, out)
 	}
 }

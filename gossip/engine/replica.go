@@ -14,6 +14,7 @@ type replica struct {
 	id       clock.Replica
 	version  clock.Version // V: everything up to here is known
 	horizon  clock.Version // H: an open hole may hide what only updates up to here explain (R4)
+	since    clock.Version // what open holes raised H to since the latest rebase began
 	floor    clock.Version // the highest version that collection dropped (R8)
 	log      log           // retained; versions ≤ version
 	replaced replacements
@@ -71,6 +72,7 @@ func (e *Engine) advance(r *replica, version clock.Version) {
 
 // raise raises the horizon of r to at least version.
 func (e *Engine) raise(r *replica, version clock.Version) {
+	r.since = max(r.since, version)
 	e.place(r, r.version, max(r.horizon, version))
 }
 

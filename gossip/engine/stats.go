@@ -25,6 +25,7 @@ type Stats struct {
 	Forks            uint64 // dots seen with two contents (R1)
 	Epochs           uint64 // new epochs taken (R1)
 	Cleanings        uint64 // cleaning exchanges that a clean peer granted (R5)
+	Rebased          uint64 // horizons freed of what died with its holders (R5)
 	Mismatches       uint64 // equal vectors with different state hashes (R12)
 	Repairs          uint64 // repairs started (R12)
 	Repaired         uint64 // updates that repairs brought, or dropped as damaged

@@ -40,7 +40,7 @@ func TestSwarm(t *testing.T) {
 	}
 	for _, what := range []string{
 		"closed hole", "open hole", "dirty node", "batch refused", "pull", "push", "repair", "cleaning asked for",
-		"cleaning exchange", "cleaning refused", "new epoch", "digest in parts", "held replica", "time-out", "crash", "restart",
+		"cleaning exchange", "cleaning refused", "rebase", "new epoch", "digest in parts", "held replica", "time-out", "crash", "restart",
 		"clock stepped back", "cut", "one-way cut", "isolated node", "relay", "late attach", "late message", "delete", "dependency",
 		"small tables", "all clean at the end",
 	} {
@@ -319,6 +319,7 @@ func (s *swarm) count(n *node) {
 	s.sometimes["batch refused"] += st.BatchesRefused
 	s.sometimes["gap"] += st.Gaps
 	s.sometimes["new epoch"] += st.Epochs
+	s.sometimes["rebase"] += st.Rebased
 	s.sometimes["time-out"] += st.Exchanges.Timeout
 	if st.Forks > 0 {
 		s.t.Fatalf("%s counted %d forks, and there was no twin", n.name, st.Forks)

@@ -21,12 +21,19 @@ func (e *Engine) verify(s *space, out *Output) {
 }
 
 // replicaHashes returns, per replica, the hash of all that is retained of it in
-// a space, tombstones included.
-func (e *Engine) replicaHashes(s *space) []ReplicaHash {
+// a space, tombstones included, up to what both this node and a peer know.
+func (e *Engine) replicaHashes(s *space, theirs []DigestEntry) []ReplicaHash {
 	var all []ReplicaHash
+	i := 0
 	for _, r := range e.order {
-		if r.version > 0 {
-			all = append(all, ReplicaHash{r.id, r.version, r.floor, e.hashOf(r, s, r.version)})
+		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
+			i++
+		}
+		if i == len(theirs) || theirs[i].Replica != r.id {
+			continue
+		}
+		if through := min(r.version, theirs[i].Version); through > 0 {
+			all = append(all, ReplicaHash{r.id, through, r.floor, e.hashOf(r, s, through)})
 		}
 	}
 	return all
