@@ -1,0 +1,51 @@
+package sim
+
+import (
+	"cmp"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+var _ model.Model = (*Register)(nil)
+
+// Register is the smallest model that loses nothing: of each key the last write
+// stays, a tombstone like a value. It has no methods to write with; that is what
+// Sim.Write is for.
+type Register struct{ byKey map[string]*model.Update }
+
+// NewRegister returns a register without keys.
+func NewRegister() *Register { return &Register{map[string]*model.Update{}} }
+
+// Get returns what is retained of a key, nil if nothing is.
+func (g *Register) Get(key string) *model.Update { return g.byKey[key] }
+
+// Len returns the number of keys, deleted ones included.
+func (g *Register) Len() int { return len(g.byKey) }
+
+// Apply implements model.Model.
+func (g *Register) Apply(u *model.Update) model.Effect {
+	old := g.byKey[string(u.Key)]
+	if old != nil && old.Dot == u.Dot {
+		return model.Effect{}
+	}
+	if old != nil && g.Supersedes(old, u) {
+		return model.Effect{Redundant: true}
+	}
+	g.byKey[string(u.Key)] = u
+	if old == nil {
+		return model.Effect{}
+	}
+	return model.Effect{Superseded: []*model.Update{old}}
+}
+
+// Remove implements model.Model.
+func (g *Register) Remove(u *model.Update) {
+	if old := g.byKey[string(u.Key)]; old != nil && old.Dot == u.Dot {
+		delete(g.byKey, string(u.Key))
+	}
+}
+
+// Supersedes implements model.Model: a is the later write to b's key.
+func (g *Register) Supersedes(a, b *model.Update) bool {
+	return string(a.Key) == string(b.Key) && cmp.Or(cmp.Compare(a.Time, b.Time), a.Dot.Compare(b.Dot)) > 0
+}
