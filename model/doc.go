@@ -50,6 +50,10 @@
 // supersede an increment by the next one; a counter whose updates carry the
 // replica's running total may.
 //
+// Package [github.com/insecure-scuttlebutt/scuttlebutt/model/modeltest] checks the
+// laws: one call of its Check, from a test of your own, runs your model through
+// random histories, and shows the smallest one found that breaks a law.
+//
 // # Writing a model
 //
 // Decide what an update says and encode it in Key, Value and Kind. An update that

@@ -3,6 +3,7 @@ package modeltest_test
 import (
 	"bytes"
 	"cmp"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -280,19 +281,90 @@ func counters[M model.Model](fresh func() M, value func(M) any, sum func(M) int)
 // sums run ahead; the laws are about what is made of them.
 func (m *total) next() int { return m.sum().(int) + 1 }
 
+// lease gives a key to the update that expires last; of equal ones, to the newest.
+type lease struct{ register }
+
+func newLease() *lease { return &lease{*newRegister()} }
+
+func (m *lease) Apply(u *model.Update) model.Effect {
+	if old := m.keys[string(u.Key)]; old != nil && m.Supersedes(old, u) {
+		return model.Effect{Redundant: true}
+	} else if old != nil && old.Dot != u.Dot {
+		m.Remove(old)
+		m.register.Apply(u)
+		return model.Effect{Superseded: []*model.Update{old}}
+	}
+	return m.register.Apply(u)
+}
+
+func (m *lease) Supersedes(a, b *model.Update) bool {
+	return bytes.Equal(a.Key, b.Key) && (a.Expires > b.Expires || a.Expires == b.Expires && later(a, b))
+}
+
+func (m *lease) show() any {
+	until := map[string]clock.Timestamp{}
+	for key, u := range m.keys {
+		if !u.IsTombstone() {
+			until[key] = u.Expires
+		}
+	}
+	return []any{m.register.show(), until}
+}
+
+// draftLease is draftKey with an expiry, or none.
+func draftLease(rng *rand.Rand, m *lease) []model.Draft {
+	drafts := draftKey(rng, m)
+	for i := range drafts {
+		drafts[i].Expires = clock.Timestamp(rng.IntN(4)) << 16
+	}
+	return drafts
+}
+
+// cases is how many histories a right model is put through here; others find
+// their mistakes in fewer.
+var cases = flag.Int("cases", 200, "histories for each right model")
+
+func check[M model.Model](cfg modeltest.Config[M]) func(*testing.T) {
+	cfg.Cases = *cases
+	return func(t *testing.T) { modeltest.Check(t, cfg) }
+}
+
 func TestRightModelsPass(t *testing.T) {
+	leases := tables(newLease)
+	leases.Drafts = draftLease
 	for name, run := range map[string]func(*testing.T){
-		"register": func(t *testing.T) { modeltest.Check(t, tables(newRegister)) },
-		"bag":      func(t *testing.T) { modeltest.Check(t, tables(func() *bag { return new(bag) })) },
-		"total": func(t *testing.T) {
-			modeltest.Check(t, counters(newTotal, (*total).sum, (*total).next))
-		},
-		"values": func(t *testing.T) { modeltest.Check(t, multi(perKey)) },
-		"tree":   func(t *testing.T) { modeltest.Check(t, trees(true)) },
-		"handle": func(t *testing.T) {
-			modeltest.Check(t, handles(func(h model.Host, m *handle) error { return m.set(h, "x") }))
-		},
+		"register": check(tables(newRegister)),
+		"bag":      check(tables(func() *bag { return new(bag) })),
+		"total":    check(counters(newTotal, (*total).sum, (*total).next)),
+		"values":   check(multi(perKey)),
+		"tree":     check(trees(true)),
+		"handle":   check(handles(func(h model.Host, m *handle) error { return m.set(h, "x") })),
+		"lease":    check(leases),
 	} {
 		t.Run(name, run)
+	}
+}
+
+// An update expires when its draft says, at its writer and everywhere else.
+func TestExpiryIsCarried(t *testing.T) {
+	written, received := map[clock.Timestamp]bool{}, map[clock.Timestamp]bool{}
+	cfg := tables(newLease)
+	cfg.Drafts = draftLease
+	cfg.Cases = 20
+	cfg.Written = func(m *lease, updates []*model.Update) error {
+		for _, u := range updates {
+			written[u.Expires] = true
+		}
+		return nil
+	}
+	cfg.Value = func(m *lease) any {
+		for _, u := range m.keys {
+			received[u.Expires] = true
+		}
+		return m.show()
+	}
+	modeltest.Check(t, cfg)
+	if len(written) != 4 || !maps.Equal(written, received) {
+		t.Errorf("written %v, received %v, want the same 4", written, received)
 	}
 }
