@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"runtime"
 	"testing"
 
@@ -39,7 +40,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("%s: decoding %d bytes allocated %d", name, len(b), used)
 		}
 	}
-	const n = 60_000
+	const n = 20_000
+	claim := binary.BigEndian.AppendUint32([]byte{codeArray32}, n)
 	check("updates", push(messageFields-1, func(w *writer) { bareUpdates(w, n) }), false)
 	check("updates with context", push(messageFields-1, func(w *writer) { contextUpdates(w, n) }), false)
 	check("batches", push(messageFields-1, func(w *writer) { bareBatches(w, n) }), false)
@@ -57,11 +59,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	}), false)
 	check("array of 4 G", push(messageFields-1, func(w *writer) { w.b = append(w.b, codeArray32, 255, 255, 255, 255) }), true)
 	check("array of what is left", push(12, func(w *writer) {
-		w.b = append(w.b, codeArray32, 0, 0, 0xea, 0x60)
+		w.b = append(w.b, claim...)
 		w.b = append(w.b, make([]byte, n)...)
 	}), true)
 	check("65,535 updates", push(messageFields-1, func(w *writer) {
-		w.b = append(w.b, 0x91, codeArray32, 0, 0, 0xea, 0x60, 1, 0, codeUint16, 0xff, 0xff, 0, codeFalse, codeUint16, 0xff, 0xff)
+		w.b = append(append(w.b, codeFixArray|1), claim...)
+		w.b = append(w.b, 1, 0, codeUint16, 0xff, 0xff, 0, codeFalse, codeUint16, 0xff, 0xff)
 		w.b = append(w.b, bytes.Repeat([]byte{1}, n)...)
 	}), true)
 }
