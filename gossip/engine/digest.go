@@ -167,57 +167,87 @@ func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []
 
 // assembly collects the parts of a digest that was too large for one message.
 type assembly struct {
-	kind     Kind
-	exchange uint64
-	base     uint64
-	parts    [][]DigestEntry
-	have     []bool
-	missing  int
-	entries  int
-	last     *Message // the part that carries everything else
-	active   time.Time
+	kind       Kind
+	exchange   uint64
+	base       uint64
+	of         uint16
+	parts      map[uint16]*Message // the last one carries everything else
+	entries    int
+	exceptions int
+	active     time.Time
 }
 
 // assemble returns m when its digest is whole, the completed message when m was
 // the last part missing, and nil while parts are missing. A peer assembles one
-// digest at a time, of at most MaxReplicas entries; a newer one replaces it.
+// digest at a time, of at most MaxReplicas entries and as many exceptions; a newer
+// one replaces it.
 func (e *Engine) assemble(now time.Time, p *peer, m *Message) *Message {
-	n := int(m.Digest.Parts)
-	if n <= 1 {
+	d := &m.Digest
+	if d.Parts <= 1 {
 		return m
 	}
 	a := p.assembly
-	if a == nil || a.exchange != m.Exchange || a.kind != m.Kind || a.base != m.Digest.Base || len(a.parts) != n {
-		a = &assembly{
-			kind: m.Kind, exchange: m.Exchange, base: m.Digest.Base,
-			parts: make([][]DigestEntry, n), have: make([]bool, n), missing: n,
-		}
+	if a == nil || a.exchange != m.Exchange || a.kind != m.Kind || a.base != d.Base || a.of != d.Parts {
+		a = &assembly{kind: m.Kind, exchange: m.Exchange, base: d.Base, of: d.Parts, parts: map[uint16]*Message{}}
 		p.assembly = a
 	}
-	i := int(m.Digest.Part)
-	if a.have[i] {
+	if a.parts[d.Part] != nil {
 		return nil // repeated
 	}
 	a.active = now
-	a.have[i], a.parts[i] = true, m.Digest.Entries
-	a.missing--
-	if i == n-1 {
-		a.last = m
-	}
-	if a.entries += len(m.Digest.Entries); a.entries > e.cfg.MaxReplicas {
+	a.parts[d.Part] = m
+	a.entries += len(d.Entries)
+	a.exceptions += len(m.Exceptions)
+	if max(a.entries, a.exceptions) > e.cfg.MaxReplicas {
 		p.assembly = nil
 		return nil
 	}
-	if a.missing > 0 {
+	if len(a.parts) < int(a.of) {
 		return nil
 	}
 	p.assembly = nil
-	whole := *a.last
-	whole.Digest = Digest{Full: m.Digest.Full, Base: a.base, Entries: slices.Concat(a.parts...)}
+	whole := *a.parts[a.of-1]
+	whole.Digest = Digest{Full: d.Full, Base: a.base}
+	whole.Exceptions = nil
+	for i := range a.of {
+		whole.Digest.Entries = append(whole.Digest.Entries, a.parts[i].Digest.Entries...)
+		whole.Exceptions = append(whole.Exceptions, a.parts[i].Exceptions...)
+	}
 	if !slices.IsSortedFunc(whole.Digest.Entries, func(a, b DigestEntry) int { return a.Replica.Compare(b.Replica) }) {
 		return nil // not parts of one snapshot
 	}
 	return &whole
+}
+
+// tell puts this node's exceptions into a SYN or ACK if they would leave no room
+// for updates in a message: they travel with its digest, once for the exchange.
+func (e *Engine) tell(m *Message, x *exchange) {
+	if e.behind == 0 {
+		return
+	}
+	alone := *m
+	alone.Digest.Entries, alone.Exceptions = nil, e.exceptions()
+	if !e.hasRoom(&alone) {
+		m.Exceptions, x.told = alone.Exceptions, alone.Exceptions
+	}
+}
+
+// untold returns the exceptions of now that were not told, or are higher by now.
+func untold(told, now []clock.Entry) []clock.Entry {
+	if len(told) == 0 {
+		return now
+	}
+	var rest []clock.Entry
+	i := 0
+	for _, x := range now {
+		for i < len(told) && told[i].Replica.Compare(x.Replica) < 0 {
+			i++
+		}
+		if i == len(told) || told[i].Replica != x.Replica || told[i].Version < x.Version {
+			rest = append(rest, x)
+		}
+	}
+	return rest
 }
 
 // sendDigest sends a SYN or ACK whose digest is whole: as one message if that
@@ -228,25 +258,35 @@ func (e *Engine) sendDigest(to string, m *Message, out *Output, fill func(*Messa
 		out.send(to, fill(m) > e.cfg.MaxDatagram, m)
 		return
 	}
+	entries, exceptions := m.Digest.Entries, m.Exceptions
+	m.Digest.Entries, m.Exceptions = nil, nil
 	var parts []*Message
-	for rest := m.Digest.Entries; len(rest) > 0; {
-		part := *m
-		part.Digest.Part, part.Digest.Parts = 1<<16-2, 1<<16-1 // the widest
-		n := sort.Search(len(rest), func(i int) bool {
-			part.Digest.Entries = rest[:i+1]
-			return e.cfg.Codec.Size(&part) > e.cfg.MaxStream
+	part := func(fits int, put func(part *Message, n int)) int { // a part with as much as fits, and how much that is
+		p := *m
+		p.Hashes = nil
+		p.Digest.Part, p.Digest.Parts = 1<<16-2, 1<<16-1 // the widest
+		n := sort.Search(fits, func(i int) bool {
+			put(&p, i+1)
+			return e.cfg.Codec.Size(&p) > e.cfg.MaxStream
 		})
-		part.Digest.Entries = rest[:n]
-		rest = rest[n:]
-		parts = append(parts, &part)
+		put(&p, n)
+		parts = append(parts, &p)
+		return n
 	}
-	m.Digest.Entries = nil
+	for len(entries) > 0 {
+		n := part(len(entries), func(p *Message, n int) { p.Digest.Entries = entries[:n] })
+		entries = entries[n:]
+	}
+	for len(exceptions) > 0 {
+		n := part(len(exceptions), func(p *Message, n int) { p.Exceptions = exceptions[:n] })
+		exceptions = exceptions[n:]
+	}
 	parts = append(parts, m)
-	for i, part := range parts {
-		part.Digest.Part, part.Digest.Parts = uint16(i), uint16(len(parts))
+	for i, p := range parts {
+		p.Digest.Part, p.Digest.Parts = uint16(i), uint16(len(parts))
 	}
-	for _, part := range parts[:len(parts)-1] {
-		out.send(to, e.cfg.Codec.Size(part) > e.cfg.MaxDatagram, part)
+	for _, p := range parts[:len(parts)-1] {
+		out.send(to, e.cfg.Codec.Size(p) > e.cfg.MaxDatagram, p)
 	}
 	out.send(to, fill(m) > e.cfg.MaxDatagram, m)
 }

@@ -30,7 +30,9 @@
 // equal the ACK says so, with the state hashes instead of a digest.
 //
 // A digest beside which the largest update would not fit into a stream message
-// goes as parts of one snapshot; the last part carries the updates.
+// goes as parts of one snapshot; the last part carries the updates. So do the
+// exceptions of a dirty node, if there are so many: then they are told once for the
+// exchange, and later messages carry what is new (TestManyExceptionsAndAHole).
 //
 // # Orders
 //

@@ -74,7 +74,7 @@ func (e *Engine) validate(m *Message) error {
 		return fmt.Errorf("%w: %v has MaxUpdate %d, this node %d", ErrMessage, m.From, m.MaxUpdate, e.cfg.MaxUpdate)
 	case !d.Full && (m.Kind == Syn || m.Kind == Ack && !m.Same):
 		return fmt.Errorf("%w: %v with a partial digest", ErrMessage, m.Kind)
-	case d.Parts > 1 && (d.Part >= d.Parts || m.Kind != Syn && m.Kind != Ack || int(d.Parts) > e.cfg.MaxReplicas+1):
+	case d.Parts > 1 && (d.Part >= d.Parts || m.Kind != Syn && m.Kind != Ack || int(d.Parts) > 2*e.cfg.MaxReplicas+1):
 		return fmt.Errorf("%w: part %d of %d in a %v", ErrMessage, d.Part, d.Parts, m.Kind)
 	case d.Parts > 1 && d.Part < d.Parts-1 && len(m.Batches) > 0:
 		return fmt.Errorf("%w: updates in part %d of %d", ErrMessage, d.Part, d.Parts)
@@ -134,6 +134,7 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
 	m.Rates = e.rates(now)
 	p.mine.rates = m.Rates
+	e.tell(m, p.mine)
 	e.sendDigest(p.name, m, out, e.cfg.Codec.Size)
 }
 
@@ -144,7 +145,10 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	p.answered = m.Exchange
 	e.stats.Exchanges.Answered++
-	x := &exchange{id: m.Exchange, theirs: m.Digest.Entries, base: m.Digest.Base, mine: e.snapshot(now), at: e.changes, active: now}
+	x := &exchange{
+		id: m.Exchange, theirs: m.Digest.Entries, base: m.Digest.Base, exceptions: m.Exceptions,
+		mine: e.snapshot(now), at: e.changes, active: now,
+	}
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
@@ -168,6 +172,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	if ack.Cleaning = m.Cleaning && e.serveCleaning(now, x); ack.Cleaning {
 		e.vouch(ack)
 	}
+	e.tell(ack, x)
 	e.sendDigest(p.name, ack, out, func(ack *Message) int {
 		if ack.Cleaning {
 			return e.fillFromSnapshot(ack, x)
@@ -223,7 +228,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	p.answersAfter(now.Sub(x.active))
 	x.active = now
-	x.theirs, x.base = m.Digest.Entries, m.Digest.Base
+	x.theirs, x.base, x.exceptions = m.Digest.Entries, m.Digest.Base, m.Exceptions
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
@@ -258,7 +263,9 @@ func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 	x.active = now
 	x.theirs = patched(x.theirs, m.Digest.Entries)
 	e.keepCleaning(now, p, x.id)
-	moved := e.applyAll(now, p, m, x.theirs, out)
+	delta := *m
+	delta.Exceptions = slices.Concat(x.exceptions, m.Exceptions)
+	moved := e.applyAll(now, p, &delta, x.theirs, out)
 	e.goOn(now, p, x, moved, out)
 }
 
@@ -307,7 +314,7 @@ func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32
 	if room <= 0 || len(lacked) == 0 {
 		return e.cfg.Codec.Size(m)
 	}
-	m.Exceptions = e.exceptions()
+	m.Exceptions = untold(x.told, e.exceptions())
 	gapless := !e.hasRoom(m)
 	if gapless {
 		m.Exceptions = nil

@@ -40,8 +40,8 @@ func TestSmallMessages(t *testing.T) {
 	same.run(10 * time.Second)
 }
 
-// A digest in parts has at most MaxReplicas entries and as many parts; of each
-// peer only the newest one is kept.
+// A digest in parts has at most MaxReplicas entries and as many exceptions, and no
+// more parts than that; of each peer only the newest one is kept.
 func TestAssemblyHasAnEnd(t *testing.T) {
 	const most = 10
 	w := newWorld(t, 1, 1, engine.Config{MaxReplicas: most})
@@ -54,8 +54,8 @@ func TestAssemblyHasAnEnd(t *testing.T) {
 		m.Digest.Part, m.Digest.Parts = uint16(i), uint16(of)
 		return m
 	}
-	if _, err := n.e.Step(w.now, part(1, 0, most+2, 1)); !errors.Is(err, engine.ErrMessage) {
-		t.Errorf("%d parts: got %v, want ErrMessage", most+2, err)
+	if _, err := n.e.Step(w.now, part(1, 0, 2*most+2, 1)); !errors.Is(err, engine.ErrMessage) {
+		t.Errorf("%d parts: got %v, want ErrMessage", 2*most+2, err)
 	}
 	for i := range 3 {
 		if out := give(t, w, n, part(2, i, 3, 4)); len(out.Send) != 0 {

@@ -33,3 +33,23 @@ func TestLostHorizonUnderConstantWrites(t *testing.T) {
 		}
 	}
 }
+
+// A dirty node whose exceptions do not fit beside the largest update passes on
+// what it alone knows also where there are holes (R4).
+func TestManyExceptionsAndAHole(t *testing.T) {
+	w := newWorld(t, 1, 2, engine.Config{MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512})
+	x, p := w.nodes[0], w.nodes[1]
+	first := clock.Replica{Node: "a", Epoch: 1}
+	digest := []engine.DigestEntry{known(first, 2)}
+	for i := range 100 {
+		digest = append(digest, known(clock.Replica{Node: fmt.Sprintf("r%04d", i), Epoch: 1_700_000_000_000}, 9))
+	}
+	for _, m := range []*engine.Message{syn(7, digest...), fin(7, batch(first, updateOf(first, 2, "j")))} {
+		m.From = clock.Replica{Node: "dead", Epoch: 1}
+		give(t, w, x, m)
+	}
+	w.all[clock.Dot{Replica: first, Version: 2}] = updateOf(first, 2, "j")
+	w.mustWrite(x, "s", "k", "one")
+	w.mustWrite(x, "s", "k", "two")
+	w.until(time.Minute, "p has what x wrote", func() bool { return p.models["s"].byKey["k"] != nil })
+}

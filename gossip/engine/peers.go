@@ -54,6 +54,9 @@ type exchange struct {
 	done   bool          // counted; the peer may still pull
 	rates  Rates         // what the SYN said of this node's
 
+	told       []clock.Entry // exceptions sent with mine, because they need messages of their own
+	exceptions []clock.Entry // the peer's, received with theirs
+
 	snapshot []run     // what a cleaning exchange still has to send (R5); nil in others
 	active   time.Time // of the last message
 }

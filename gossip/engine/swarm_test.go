@@ -59,7 +59,6 @@ type swarm struct {
 	lateness  float64
 	pace      time.Duration
 	died      bool
-	immortal  bool            // no node dies: see newSwarm
 	asked     map[string]bool // cleaning exchanges, by server and id
 	stepped   map[string]bool // nodes whose wall clock stepped back
 	maxSkew   time.Duration
@@ -86,9 +85,6 @@ func newSwarm(t *testing.T, seed int64, sometimes map[string]uint64) *swarm {
 	budget := w.rng.Intn(len(budgets))
 	mixed := w.rng.Intn(2) == 0
 	padding := strings.Repeat("x", []int{0, 0, 110}[w.rng.Intn(3)])
-	// A dirty node whose exceptions do not fit beside the largest update is heard of
-	// gapless batches only; if it never becomes clean, what it knows stays with it.
-	s.immortal = padding != "" && w.cfg.MaxStream < 5000
 	all := []string{"a", "b"}
 	for i := range 2 + w.rng.Intn(5) {
 		w.cfg.Budget = budgets[budget]
@@ -171,9 +167,6 @@ func (s *swarm) event() {
 		}
 	}
 	kind := s.rng.Intn(25)
-	if s.immortal && kind < 2 {
-		return
-	}
 	switch kind {
 	case 0:
 		s.comeBack(s.nodes[s.rng.Intn(len(s.nodes))])
@@ -217,9 +210,7 @@ func (s *swarm) writeSomething() {
 		s.sometimes["delete"]++
 	}
 	switch s.rng.Intn(8) {
-	case 0: // what others may depend on is never overwritten
-		d.Key = fmt.Append(nil, "only", len(s.all))
-	case 1:
+	case 0:
 		if ref, ok := s.referent(n); ok {
 			d.Deps = []clock.Dot{ref}
 			s.sometimes["dependency"]++
@@ -232,14 +223,12 @@ func (s *swarm) writeSomething() {
 	}
 }
 
-// referent returns an update that a node knows and nothing supersedes.
+// referent returns an update that a node retains; others may overwrite it.
 func (s *swarm) referent(n *node) (clock.Dot, bool) {
 	var all []clock.Dot
 	for _, g := range n.models {
-		for key, u := range g.byKey {
-			if strings.HasPrefix(key, "only") {
-				all = append(all, u.Dot)
-			}
+		for _, u := range g.byKey {
+			all = append(all, u.Dot)
 		}
 	}
 	if len(all) == 0 {

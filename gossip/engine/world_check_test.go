@@ -73,7 +73,7 @@ func (w *world) checkNode(n *node, v clock.Vector) {
 func (w *world) checkBatches(n *node, before, now clock.Vector, m *engine.Message) {
 	batches := m.Batches
 	if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
-		id := fmt.Sprint(n.e.Self(), m.From, m.Kind, m.Exchange)
+		id := fmt.Sprintf("%p %v %v %d", n, m.From, m.Kind, m.Exchange) // of this life of the node
 		batches = append(w.parts[id], batches...)
 		w.parts[id] = batches
 	}
