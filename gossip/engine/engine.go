@@ -157,8 +157,12 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 			Time: hlc.Next(now), Space: s.name, Key: d.Key, Value: d.Value,
 			Kind: d.Kind, Context: d.Context, Deps: d.Deps, Expires: d.Expires,
 		}
-		if n := e.cfg.Codec.UpdateSize(u); n > e.cfg.MaxUpdate {
+		n := e.cfg.Codec.UpdateSize(u)
+		if n > e.cfg.MaxUpdate {
 			return out, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, n, e.cfg.MaxUpdate)
+		}
+		if e.updateSize == 0 {
+			e.updateSize = float64(n)
 		}
 		updates[i] = u
 	}

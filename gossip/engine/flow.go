@@ -25,7 +25,7 @@ type Exchanged struct {
 	Theirs    Rates   // what the peer told; zero: it takes no part
 	Peers     int     // living peers of this node
 	Pending   int     // retained updates that the peer lacked before the exchange; at the initiator, of the two directions the larger number
-	Budget    float64 // updates of the size usual here that the budget carries per direction
+	Budget    float64 // updates of the size usual here that the budget carries per direction; infinite before this node has seen any size
 }
 
 // rates returns what a message says of this node's rates.

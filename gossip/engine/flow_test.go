@@ -64,6 +64,31 @@ func TestRatesRideInExchanges(t *testing.T) {
 	}
 }
 
+// The budget is infinite until the first update is written, and known from then on:
+// what a controller took infinity for would not be forgotten soon.
+func TestBudgetIsKnownFromTheFirstWrite(t *testing.T) {
+	w := newWorld(t, 1, 0, engine.Config{Budget: 1000})
+	l := &ledger{rates: engine.Rates{Maximum: 5, Capacity: 100}}
+	w.cfg.Flow = l
+	n := w.add("n")
+	w.cfg.Flow = nil
+	w.add("peer")
+	w.announce()
+	w.run(10 * time.Second)
+	quiet := len(l.told)
+	w.mustWrite(n, "s", "key", "value")
+	w.converge(time.Minute)
+	w.run(time.Second)
+	for i, x := range l.told {
+		if known := x.Budget > 1 && x.Budget < 1000; known != (i >= quiet) {
+			t.Errorf("exchange %d of %d, %d before the first write: budget %g", i, len(l.told), quiet, x.Budget)
+		}
+	}
+	if quiet == 0 || quiet == len(l.told) {
+		t.Errorf("%d of %d exchanges before the first write", quiet, len(l.told))
+	}
+}
+
 // A pair of which one takes no part in flow control tells the other so.
 func TestPeerWithoutFlow(t *testing.T) {
 	w := newWorld(t, 1, 1, engine.Config{})
