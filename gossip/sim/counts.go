@@ -41,6 +41,7 @@ const (
 	countMismatch
 	countEpoch
 	countFork
+	countAhead
 	countHeld
 	countTimeout
 	countParts
@@ -61,7 +62,7 @@ var countNames = [counted]string{
 	countDirty: "node became dirty", countClean: "node became clean", countClosedHole: "closed hole",
 	countOpenHole: "open hole", countBatchRefused: "batch refused", countGap: "gap", countPull: "pull", countPush: "push",
 	countRepair: "repair", countRepaired: "update repaired", countMismatch: "state hashes differed",
-	countEpoch: "new epoch", countFork: "fork", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
+	countEpoch: "new epoch", countFork: "fork", countAhead: "clock ran ahead", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
 }
 
@@ -92,6 +93,24 @@ func (c *counts) message(m *engine.Message) {
 	c.when(countParts, m.Digest.Parts > 1)
 }
 
+// asking names an exchange that its initiator began to be cleaned.
+type asking struct {
+	server   string
+	exchange uint64
+}
+
+// cleaning counts how cleaning exchanges begin (R5).
+func (s *Sim) cleaning(from, to *Node, m *engine.Message) {
+	switch {
+	case m.Kind == engine.Syn && m.Cleaning && m.Digest.Part == 0:
+		s.counts.add(countCleaningAsked, 1)
+		s.asked[asking{to.name, m.Exchange}] = true
+	case m.Kind == engine.Ack && len(s.asked) > 0 && m.Digest.Part == 0:
+		s.counts.when(countCleaningRefused, s.asked[asking{from.name, m.Exchange}] && !m.Cleaning && !m.Same)
+		delete(s.asked, asking{from.name, m.Exchange})
+	}
+}
+
 // engine adds what an engine has counted.
 func (c *counts) engine(e *engine.Engine) {
 	s := e.Stats()
@@ -104,7 +123,7 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countMismatch, s.Mismatches)
 	c.add(countEpoch, s.Epochs)
 	c.add(countFork, s.Forks)
-	c.add(countHeld, s.Held)
+	c.add(countAhead, s.Held)
 	c.add(countTimeout, s.Exchanges.Timeout)
 	c.add(countCleaningGranted, s.Cleanings)
 }

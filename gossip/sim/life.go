@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -49,11 +50,18 @@ func (s *Sim) begin(n *Node) error {
 	if err != nil {
 		return fmt.Errorf("sim: node %q: %w", n.name, err)
 	}
-	n.engine, n.codec, n.limits = e, cfg.Codec, [2]int{cfg.MaxDatagram, cfg.MaxStream}
+	n.engine, n.codec = e, cfg.Codec
+	n.maxDatagram = cmp.Or(cfg.MaxDatagram, 1400) // the engine's defaults
+	n.maxStream = cmp.Or(cfg.MaxStream, cmp.Or(cfg.MaxUpdate, 1<<20)+64<<10)
 	n.encoder, _ = cfg.Codec.(encoder)
+	n.interval, n.budget = cmp.Or(cfg.Interval, time.Second), cmp.Or(cfg.Budget, 1<<20)
 	n.epochs = append(n.epochs, epoch)
+	s.lives++
 	n.models, n.peer, n.leaving, n.backlog = map[string]model.Model{}, nil, false, nil
 	n.clean = true
+	if s.check != nil {
+		s.check.begin(n)
+	}
 	models := s.cfg.Models()
 	spaces := s.spaces
 	if s.cfg.Spaces != nil {
@@ -87,7 +95,11 @@ func (s *Sim) attach(n *Node, space string, m model.Model) error {
 			return fmt.Errorf("sim: node %q: space %q: %w", n.name, space, err)
 		}
 	}
-	if err := n.engine.Attach(space, m); err != nil {
+	seen := m
+	if s.check != nil {
+		seen = s.check.attach(n, space, m)
+	}
+	if err := n.engine.Attach(space, seen); err != nil {
 		return err
 	}
 	n.models[space] = m

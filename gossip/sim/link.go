@@ -36,6 +36,15 @@ func Normal(mean, deviation time.Duration) Delay {
 	return func(rng *rand.Rand) time.Duration { return mean + time.Duration(rng.NormFloat64()*float64(deviation)) }
 }
 
+// SetLink replaces Config.Link, and Config.LinkOf: so end faults of the network.
+func (s *Sim) SetLink(l Link) error {
+	if err := l.validate(); err != nil {
+		return fmt.Errorf("sim: %w", err)
+	}
+	s.cfg.Link, s.cfg.LinkOf = l, nil
+	return nil
+}
+
 // draw returns how long one message takes on top of now, and whether it is late.
 func (l *Link) draw(rng *rand.Rand) (d time.Duration, late bool) {
 	if l.Delay != nil {

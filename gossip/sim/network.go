@@ -19,6 +19,7 @@ type packet struct {
 	stream   bool
 	bytes    []byte          // encoded …
 	message  *engine.Message // … or as it is
+	knew     *knowledge      // what its sender knew; nil: nothing is checked
 }
 
 // send puts a message on the network.
@@ -29,10 +30,15 @@ func (s *Sim) send(n *Node, env *engine.Envelope) {
 	if p.to == nil {
 		return
 	}
+	s.cleaning(n, p.to, m)
 	if n.encoder == nil {
 		p.message = m
 	} else {
 		p.bytes = n.encoder.Encode(m)
+	}
+	if s.check != nil {
+		s.check.checkSize(n, p, m)
+		p.knew = s.check.knowledge(n, env.To, m)
 	}
 	s.trace.packet(s, "send", p)
 	s.remember(p)
@@ -53,6 +59,14 @@ func (s *Sim) send(n *Node, env *engine.Envelope) {
 	if link.Duplicate > 0 && s.net.Float64() < link.Duplicate {
 		s.counts.add(countDuplicate, 1)
 		s.dispatch(p, link)
+	}
+}
+
+// Send puts a message on the network as if a node's engine had sent it: for what
+// engines do not send by themselves, and for hostile peers.
+func (s *Sim) Send(from *Node, to string, stream bool, m *engine.Message) {
+	if from.Up() {
+		s.send(from, &engine.Envelope{To: to, Stream: stream, Message: m})
 	}
 }
 

@@ -17,7 +17,13 @@ type Node struct {
 	engine  *engine.Engine
 	codec   engine.Codec
 	encoder encoder // nil: messages are handed over as they are
-	limits  [2]int  // bytes of a datagram and of a stream message; 0: the engine's default
+	watch   watch   // what checks know of it
+
+	maxDatagram int // bytes of a message on each channel
+	maxStream   int
+	budget      int
+	interval    time.Duration
+
 	models  map[string]model.Model
 	flow    *flow         // nil: none
 	skew    time.Duration // how far its clock is ahead

@@ -30,10 +30,14 @@ type Sim struct {
 	byName map[string]*Node
 	spaces []string // of Config.Models, in order
 	living []*Node  // in no order that means anything
+	lives  int      // that were begun
 	cuts   []Cut
+	apart  [2]*Node // that did not agree when it was last asked
 	past   []*packet
 	sent   uint64 // messages that could have become part of past
 	counts counts
+	asked  map[asking]bool // that are not answered
+	check  *checker // nil: Off
 	trace  tracer
 	buffer []byte // of the message that arrives
 	failed error
@@ -57,8 +61,11 @@ func New(cfg Config) (*Sim, error) {
 	}
 	stream := func(i uint64) *rand.Rand { return stream(cfg.Seed, i).rand() }
 	s := &Sim{
-		cfg: cfg.withDefaults(), byName: map[string]*Node{}, trace: tracer{w: cfg.Trace},
+		cfg: cfg.withDefaults(), byName: map[string]*Node{}, asked: map[asking]bool{}, trace: tracer{w: cfg.Trace},
 		rng: stream(1), net: stream(2), draws: stream(3), picks: stream(4), seeds: source(stream(5).Uint64()),
+	}
+	if cfg.Check != Off {
+		s.check = newChecker(s)
 	}
 	s.spaces = slices.Sorted(maps.Keys(s.cfg.Models()))
 	for i := range cfg.Nodes {
@@ -181,7 +188,9 @@ func (s *Sim) Write(n *Node, space string, drafts ...model.Draft) error {
 	return nil
 }
 
-// done is the end of every call of a node's engine: its output is handled.
+// done is the end of every call of a node's engine: its output is handled, and it
+// is checked. m is the message that the call was about, nil for others, and p how
+// that came.
 func (s *Sim) done(n *Node, p *packet, m *engine.Message, out engine.Output) {
 	s.events++
 	n.noteEpoch()
@@ -190,10 +199,17 @@ func (s *Sim) done(n *Node, p *packet, m *engine.Message, out engine.Output) {
 		s.counts.when(countClean, clean)
 		s.counts.when(countDirty, !clean)
 	}
+	var before glance
+	if s.check != nil {
+		before = s.check.look(n)
+	}
 	for i := range out.Send {
 		s.send(n, &out.Send[i])
 	}
 	n.reschedule()
+	if s.check != nil {
+		s.check.event(n, before, p, m)
+	}
 	if n.leaving {
 		s.departIfDone(n)
 	}

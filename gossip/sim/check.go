@@ -1,0 +1,303 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// checkAllEvery is how often, in events, all nodes are checked, touched or not.
+const checkAllEvery = 1000
+
+// checkedPerEvent is how many retained updates one event may look at again, on
+// average.
+const checkedPerEvent = 64
+
+// checker finds violations. It changes nothing in what it watches.
+type checker struct {
+	sim     *Sim
+	history *history
+	agreed  map[uint64]*agreed // by hash of the vector
+	order   []uint64           // of agreed, oldest first
+	fresh   []*record          // scratch
+}
+
+// watch is what the checks know of one life of a node.
+type watch struct {
+	vector  clock.Vector
+	hash    uint64 // of vector
+	clean   bool
+	changed bool // a model was called since the last look
+	probes  map[string]*probe
+	oracle  oracle
+	knew    *knowledge // of now, nil: to be made
+	served  map[servedKey]*knowledge
+	parts   map[partKey]*arrived
+	due     uint64 // event from which on the engine checks itself again
+	epoch   uint64
+	holes   uint64 // open ones that it has applied
+}
+
+// knowledge is what the sender of a message knew: what an open hole in it stands
+// for (R4).
+type knowledge struct {
+	vector  clock.Vector
+	horizon clock.Vector // empty for a clean node's: it is below the vector
+	used    time.Duration
+}
+
+// servedKey names a cleaning exchange at its server.
+type servedKey struct {
+	epoch    uint64
+	to       string
+	exchange uint64
+}
+
+// partKey names a message that comes in parts.
+type partKey struct {
+	from     clock.Replica
+	kind     engine.Kind
+	exchange uint64
+}
+
+// arrived is what has come of a message in parts.
+type arrived struct {
+	batches []engine.Batch
+	last    time.Duration
+}
+
+// forgetAfter is when what belongs to an exchange is of no use any more.
+const forgetAfter = time.Minute
+
+func newChecker(s *Sim) *checker {
+	return &checker{sim: s, history: newHistory(), agreed: map[uint64]*agreed{}}
+}
+
+// attach puts a probe before a model.
+func (c *checker) attach(n *Node, space string, m model.Model) model.Model {
+	p := &probe{Model: m, checker: c, node: n, retained: newRetention()}
+	n.watch.probes[space] = p
+	return p
+}
+
+// begin forgets the life before.
+func (c *checker) begin(n *Node) {
+	n.watch = watch{
+		clean: true, probes: map[string]*probe{}, epoch: n.engine.Self().Epoch,
+		served: map[servedKey]*knowledge{}, parts: map[partKey]*arrived{},
+	}
+}
+
+// learn takes down what was written, and compares it with what was written under
+// the same dot (I2).
+func (c *checker) learn(n *Node, u *model.Update) *record {
+	r, fresh := c.history.learn(u)
+	if fresh && u.Version <= c.history.author(u.Replica).covered {
+		for _, n := range c.sim.nodes { // oracles were asked without it
+			n.watch.oracle = oracle{}
+		}
+		clear(c.agreed)
+		c.order = c.order[:0]
+	}
+	if !fresh && !r.says(u) {
+		_ = c.sim.violate("I2", n, "%v has two contents: %s and %s", u.Dot, describe(&r.Update), describe(u))
+	}
+	return r
+}
+
+// glance is what a call of a node's engine began with, and whether its vector moved.
+type glance struct {
+	vector clock.Vector
+	epoch  uint64
+	moved  bool
+}
+
+// event checks what one call of a node's engine did. m is the message that it was
+// about, nil for others, and p how that came.
+func (c *checker) event(n *Node, before glance, p *packet, m *engine.Message) {
+	w := &n.watch
+	if before.moved {
+		c.checkGrowth(n, before)
+	}
+	if m != nil {
+		if before.moved {
+			c.checkBatches(n, before, m)
+		}
+		if holes := n.engine.Stats().OpenHoles; holes > w.holes {
+			w.holes = holes
+			c.checkHorizon(n, p, m)
+		}
+		if before.moved || w.changed {
+			c.checkRepeated(n, before, m)
+		}
+	}
+	switch {
+	case c.sim.cfg.Check == Every || c.sim.events%checkAllEvery == 0:
+		c.all()
+	case before.moved || w.changed || n.clean != w.clean:
+		c.node(n)
+	}
+	w.changed, w.clean = false, n.clean
+}
+
+// look brings what is known of a node up to date, and returns what was known.
+func (c *checker) look(n *Node) glance {
+	w := &n.watch
+	before := glance{vector: w.vector, epoch: w.epoch}
+	w.epoch = n.engine.Self().Epoch
+	now := n.engine.Vector()
+	i, old := 0, w.vector
+	for j := range now.Len() {
+		e := now.At(j)
+		for ; i < old.Len() && old.At(i).Replica.Compare(e.Replica) < 0; i++ {
+			before.moved = true
+			w.hash -= c.entryHash(old.At(i))
+		}
+		if i < old.Len() && old.At(i).Replica == e.Replica {
+			i++
+			if old.At(i-1).Version == e.Version {
+				continue
+			}
+			w.hash -= c.entryHash(old.At(i - 1))
+		}
+		before.moved = true
+		w.hash += c.entryHash(e)
+	}
+	for ; i < old.Len(); i++ {
+		before.moved = true
+		w.hash -= c.entryHash(old.At(i))
+	}
+	if before.moved {
+		w.vector, w.knew = now, nil
+	}
+	return before
+}
+
+func (c *checker) entryHash(e clock.Entry) uint64 {
+	return c.history.author(e.Replica).hashAt(e.Version)
+}
+
+// all checks all nodes that are up.
+func (c *checker) all() {
+	for _, n := range c.sim.nodes {
+		if n.Up() {
+			n.watch.due = 0
+			c.node(n)
+		}
+	}
+}
+
+// node checks what must hold of a node at any time. The engine looks at all it
+// retains: with a lot of that it is asked less often, so that events stay cheap.
+func (c *checker) node(n *Node) {
+	w := &n.watch
+	if c.sim.events >= w.due {
+		if err := n.engine.Check(); err != nil {
+			_ = c.sim.violate("I9", n, "%v", err)
+		}
+		retained := 0
+		for _, s := range n.engine.Spaces() {
+			retained += s.Updates
+		}
+		w.due = c.sim.events + uint64(retained/checkedPerEvent)
+	}
+	if n.clean {
+		c.checkValue(n)
+	}
+}
+
+// checkValue compares a clean node's state with the value of all updates that its
+// vector covers (I3), and its state hashes with those of other clean nodes (I4).
+func (c *checker) checkValue(n *Node) {
+	w := &n.watch
+	a := c.agreed[w.hash]
+	if a == nil || a.vector.Compare(w.vector) != clock.Equal {
+		w.oracle.follow(c, w.vector)
+		a = &agreed{vector: w.vector, sums: make([]uint64, len(c.sim.spaces)), shown: make([]shown, len(c.sim.spaces))}
+		for i := range a.sums {
+			a.sums[i] = w.oracle.spaces[i].retained.sum
+		}
+		c.agree(w.hash, a)
+	}
+	for i, space := range c.sim.spaces {
+		p := w.probes[space]
+		if p == nil {
+			continue
+		}
+		if p.retained.sum != a.sums[i] {
+			w.oracle.follow(c, w.vector)
+			o := &w.oracle.spaces[i].retained
+			_ = c.sim.violate("I3", n, "clean at %v, but in space %q it lacks %s and has %s", w.vector, space, list(o.without(&p.retained)), list(p.retained.without(o)))
+			return
+		}
+	}
+	for _, s := range n.engine.Spaces() {
+		i, ok := slices.BinarySearch(c.sim.spaces, s.Space)
+		if !ok || !s.Attached {
+			continue
+		}
+		switch h := s.Hash.Bytes(); {
+		case a.shown[i].by == nil:
+			a.shown[i] = shown{n, h}
+		case a.shown[i].hash != h:
+			_ = c.sim.violate("I4", n, "clean at %v like %s, but the state hashes of space %q differ", w.vector, a.shown[i].by.name, s.Space)
+		}
+	}
+}
+
+// agree remembers what holds for a vector.
+func (c *checker) agree(hash uint64, a *agreed) {
+	if len(c.order) == maxAgreed {
+		delete(c.agreed, c.order[0])
+		c.order = slices.Delete(c.order, 0, 1)
+	}
+	c.agreed[hash] = a
+	c.order = append(c.order, hash)
+}
+
+// list names some records.
+func list(all []*record) string {
+	const most = 5
+	if len(all) == 0 {
+		return "nothing"
+	}
+	var b strings.Builder
+	for i, r := range all[:min(len(all), most)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(describe(&r.Update))
+	}
+	if len(all) > most {
+		fmt.Fprintf(&b, " and %d more", len(all)-most)
+	}
+	return b.String()
+}
+
+// describe names an update.
+func describe(u *model.Update) string {
+	kind := ""
+	if u.IsTombstone() {
+		kind = " (tombstone)"
+	}
+	return fmt.Sprintf("%v of %s %q = %.20q at %v%s", u.Dot, u.Space, u.Key, u.Value, u.Time, kind)
+}
+
+// afresh judges one clean node by an oracle that begins anew: one that has followed a
+// vector gave its models updates in another order.
+func (c *checker) afresh() {
+	for _, n := range c.sim.nodes {
+		if n.Up() && n.clean {
+			n.watch.oracle = oracle{}
+			clear(c.agreed)
+			c.order = c.order[:0]
+			c.node(n)
+			return
+		}
+	}
+}

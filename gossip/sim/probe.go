@@ -1,0 +1,27 @@
+package sim
+
+import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+
+// probe stands between an engine and a model, and knows what is retained.
+type probe struct {
+	model.Model
+	checker  *checker
+	node     *Node
+	retained retention
+}
+
+// Apply implements model.Model.
+func (p *probe) Apply(u *model.Update) model.Effect {
+	p.node.watch.changed = true
+	r := p.checker.learn(p.node, u)
+	return p.retained.apply(p.checker.history, p.Model, u, r)
+}
+
+// Remove implements model.Model.
+func (p *probe) Remove(u *model.Update) {
+	p.node.watch.changed = true
+	if r := p.checker.history.get(u.Dot); r != nil {
+		p.retained.remove(r)
+	}
+	p.Model.Remove(u)
+}
