@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,6 +89,32 @@ func TestSockets(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// Two nodes that leave at the same moment, both with something new, do not wait
+// for each other.
+func TestLeaveTogether(t *testing.T) {
+	a, am := start(t, gossip.Config{Name: "a"})
+	b, bm := start(t, gossip.Config{Name: "b", Join: []string{a.Status().Addr}})
+	waitFor(t, 10*time.Second, "they know each other", func() bool { return a.Status().Peers*b.Status().Peers == 1 })
+	for _, m := range []*model.Map[string]{am, bm} {
+		if err := m.Set(t.Context(), "last", "words"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, n := range []*gossip.Node{a, b} {
+		wg.Go(func() {
+			begin := time.Now()
+			if err := n.Leave(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(begin); took > 500*time.Millisecond {
+				t.Errorf("leaving took %v, want at most 500 ms", took)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A restarted node is another replica: it gets back what it wrote before.

@@ -53,6 +53,12 @@
 // cluster every Config.RedialInterval, so that the sides of a partition meet again
 // however long it lasted. All pauses are spread by half.
 //
+// # Leaving
+//
+// Close tells three peers over connections that this node leaves, and ends when
+// they have answered; they tell the others. Peers that leave, too, do not count and
+// are not waited for; of those that do not answer none is, once another has.
+//
 // # Members
 //
 // Alive is what memberlist believes alive. Suspect are those among them that this

@@ -214,48 +214,6 @@ func (t *Transport) stop(ctx context.Context, reason error) {
 	close(t.done)
 }
 
-// flush waits until what was queued for live peers is sent.
-func (t *Transport) flush(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.LeaveTimeout)
-	defer cancel()
-	t.mu.Lock()
-	var waiting []*sender
-	for name, s := range t.senders {
-		if p, ok := t.roster.find(name); ok && p.state == transport.Alive {
-			waiting = append(waiting, s)
-		}
-	}
-	t.mu.Unlock()
-	for _, s := range waiting {
-		select {
-		case <-s.gone:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// leave tells the others. memberlist's Leave cannot be interrupted: when ctx is
-// cancelled rather than timed out, it is left to run into its own limit.
-func (t *Transport) leave(ctx context.Context) {
-	limit := t.cfg.LeaveTimeout
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
-	}
-	if limit <= 0 {
-		return
-	}
-	left := make(chan error, 1)
-	go func() { left <- t.list.Load().Leave(limit) }()
-	select {
-	case err := <-left:
-		if err != nil {
-			t.log.Warn("swim: leave", "err", err)
-		}
-	case <-ctx.Done():
-	}
-}
-
 // sweep keeps the list of members tidy.
 func (t *Transport) sweep() {
 	tick := time.NewTicker(min(time.Second, max(t.cfg.RemoveAfter/4, time.Millisecond)))
