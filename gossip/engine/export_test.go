@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
@@ -45,4 +47,43 @@ func (e *Engine) Retained(id clock.Replica) []*model.Update {
 		}
 	}
 	return all
+}
+
+// Break breaks an invariant behind the engine's back, at a replica with several
+// retained updates. The word says which; Check must see all of them.
+func (e *Engine) Break(id clock.Replica, word string) {
+	r := e.lookup(id)
+	entries := r.log.chunks[0]
+	first := entries[0].update
+	s := e.spaces[first.Space]
+	switch word {
+	case "order":
+		slices.Reverse(e.order)
+	case "stranger":
+		first.Replica.Epoch++
+	case "sequence":
+		slices.Reverse(entries)
+	case "vector":
+		r.version--
+	case "length":
+		r.log.count++
+	case "behind":
+		e.behind++
+	case "superseded":
+		u := *entries[len(entries)-1].update
+		u.Key = first.Key
+		entries[len(entries)-1].update = &u
+	case "updates":
+		s.updates++
+	case "tombstones":
+		s.tombstones++
+	case "bytes":
+		s.bytes--
+	case "hash":
+		s.hash.Lo ^= 1
+	case "content":
+		entries[0].content ^= 1
+	default:
+		panic("engine: nothing to break: " + word)
+	}
 }

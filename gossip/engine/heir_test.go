@@ -27,3 +27,14 @@ func TestHeirShortensItsWay(t *testing.T) {
 		}
 	}
 }
+
+// Replacements that lead back to where they began, as after a model's mistake,
+// have no heir, and end.
+func TestHeirInACircle(t *testing.T) {
+	a, b := &replica{}, &replica{}
+	a.replaced.add(1, b, 1)
+	b.replaced.add(1, a, 1)
+	if by, version, ok := a.heir(1); ok {
+		t.Errorf("heir is %p:%d", by, version)
+	}
+}

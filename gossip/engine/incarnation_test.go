@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -292,4 +293,58 @@ func TestMessageForAnEarlierLife(t *testing.T) {
 	if x.e.Vector().Len() != 0 {
 		t.Errorf("a new life took %v from a message to an earlier one", x.e.Vector())
 	}
+}
+
+// A batch of one's own identity that goes beyond what one wrote shows the thief as
+// a digest does: a new epoch follows, and one's own writes under it (R1).
+func TestStolenIdentityInABatch(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	w.mustWrite(n, "s", "k", "mine")
+	old := n.e.Self()
+	give(t, w, n, message(engine.Push, 1, batch(old, updateOf(old, 1, "q"), updateOf(old, 2, "r"))))
+	if n.e.Self() == old || n.e.Stats().Epochs != 1 {
+		t.Fatalf("writes as %v, was %v; %d new epochs", n.e.Self(), old, n.e.Stats().Epochs)
+	}
+	if u := n.models["s"].byKey["k"]; u == nil || u.Replica != n.e.Self() || string(u.Value) != "mine" {
+		t.Errorf("k is %v, want it issued again by %v", u, n.e.Self())
+	}
+	if u := n.models["s"].byKey["r"]; u != nil {
+		t.Errorf("the thief's %v was applied on the way", u.Dot)
+	}
+}
+
+// Of two contents of one dot the same one stays, whichever came first, and the
+// loser changes nothing (R1).
+func TestForkEndsTheSameWay(t *testing.T) {
+	var stays []string
+	for _, keys := range [][]string{{"a", "b"}, {"b", "a"}} {
+		w := newWorld(t, 1, 1, engine.Config{})
+		n := w.nodes[0]
+		give(t, w, n, message(engine.Push, 1, batch(writer, update(1, keys[0]))))
+		out := give(t, w, n, message(engine.Push, 1, batch(writer, update(1, keys[1]))))
+		if got := n.e.Stats().Forks; got != 1 {
+			t.Errorf("%v: %d forks", keys, got)
+		}
+		key := string(n.e.Retained(writer)[0].Key)
+		if len(n.e.Retained(writer)) != 1 || n.models["s"].byKey[key] == nil || len(n.models["s"].byKey) != 1 {
+			t.Errorf("%v: retains %v, shows %v", keys, n.e.Retained(writer), n.models["s"].byKey)
+		}
+		if changed := len(out.Changed) > 0; changed != (key == keys[1]) {
+			t.Errorf("%v: %s stays, and the second one changed %v", keys, key, out.Changed)
+		}
+		stays = append(stays, key)
+	}
+	if stays[0] != stays[1] {
+		t.Errorf("%v stay", stays)
+	}
+}
+
+// replicas returns as many replicas, in order.
+func replicas(n int) []clock.Replica {
+	all := make([]clock.Replica, n)
+	for i := range all {
+		all[i] = clock.Replica{Node: fmt.Sprintf("replica-number-%04d", i), Epoch: 1_700_000_000_000}
+	}
+	return all
 }

@@ -3,9 +3,7 @@ package engine_test
 import (
 	"cmp"
 	"fmt"
-	"math/rand"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,13 +21,6 @@ func TestOrderString(t *testing.T) {
 	want := "[hybrid span depth breadth order 4]"
 	if got := fmt.Sprint(append(slices.Clone(orders), engine.Breadth+1)); got != want {
 		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestUnknownOrder(t *testing.T) {
-	cfg := engine.Config{Self: writer, Codec: wire.New("test"), Rand: rand.New(rand.NewSource(1)), Order: engine.Breadth + 1}
-	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "Config.Order") {
-		t.Errorf("got %v, want an error that names Config.Order", err)
 	}
 }
 

@@ -236,18 +236,23 @@ func TestNewEpoch(t *testing.T) {
 
 // A message that breaks the protocol is refused, and nothing changes.
 func TestBadMessages(t *testing.T) {
-	w := newWorld(t, 1, 1, engine.Config{})
+	w := newWorld(t, 1, 1, engine.Config{MaxReplicas: 500})
 	e := w.nodes[0].e
 	for name, spoil := range map[string]func(*engine.Message){
-		"no sender":      func(m *engine.Message) { m.From.Node = "" },
-		"long sender":    func(m *engine.Message) { m.From.Node = strings.Repeat("x", engine.MaxName+1) },
-		"own name":       func(m *engine.Message) { m.From.Node = "n00" },
-		"MaxUpdate":      func(m *engine.Message) { m.MaxUpdate = 7 },
-		"kind":           func(m *engine.Message) { m.Kind = 77 },
-		"partial syn":    func(m *engine.Message) { m.Kind = engine.Syn },
-		"part of push":   func(m *engine.Message) { m.Digest.Parts = 2 },
-		"part too high":  func(m *engine.Message) { m.Kind, m.Digest = engine.Syn, engine.Digest{Full: true, Part: 2, Parts: 2} },
-		"no repair step": func(m *engine.Message) { m.Kind = engine.Repair },
+		"no sender":     func(m *engine.Message) { m.From.Node = "" },
+		"long sender":   func(m *engine.Message) { m.From.Node = strings.Repeat("x", engine.MaxName+1) },
+		"own name":      func(m *engine.Message) { m.From.Node = "n00" },
+		"MaxUpdate":     func(m *engine.Message) { m.MaxUpdate = 7 },
+		"kind":          func(m *engine.Message) { m.Kind = 77 },
+		"partial syn":   func(m *engine.Message) { m.Kind = engine.Syn },
+		"part of push":  func(m *engine.Message) { m.Digest.Parts = 2 },
+		"part too high": func(m *engine.Message) { m.Kind, m.Digest = engine.Syn, engine.Digest{Full: true, Part: 2, Parts: 2} },
+		"part of many": func(m *engine.Message) {
+			m.Kind, m.Batches = engine.Syn, nil
+			m.Digest.Full, m.Digest.Parts = true, 2_000
+		},
+		"updates in a part, not the last one": func(m *engine.Message) { m.Kind, m.Digest = engine.Syn, engine.Digest{Full: true, Parts: 2} },
+		"no repair step":                      func(m *engine.Message) { m.Kind = engine.Repair },
 	} {
 		m := message(engine.Push, 1, engine.Batch{Replica: writer, Through: 1, Updates: []*model.Update{update(1, "k")}})
 		spoil(m)
@@ -338,31 +343,37 @@ func TestConfigValidate(t *testing.T) {
 	if err := good.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	for field, spoil := range map[string]func(*engine.Config){
-		"Self":        func(c *engine.Config) { c.Self.Node = "" },
-		"Cluster":     func(c *engine.Config) { c.Cluster = strings.Repeat("x", 200) },
-		"Codec":       func(c *engine.Config) { c.Codec = nil },
-		"Rand":        func(c *engine.Config) { c.Rand = nil },
-		"Interval":    func(c *engine.Config) { c.Interval = -1 },
-		"MinInterval": func(c *engine.Config) { c.MinInterval = -1 },
-		"MaxInterval": func(c *engine.Config) { c.MaxInterval = time.Millisecond },
-		"Timeout":     func(c *engine.Config) { c.Timeout = -1 },
-		"MaxDrift":    func(c *engine.Config) { c.MaxDrift = -1 },
-		"Budget":      func(c *engine.Config) { c.Budget = -1 },
-		"MaxDatagram": func(c *engine.Config) { c.MaxDatagram = 10 },
-		"MaxUpdate":   func(c *engine.Config) { c.MaxUpdate = -5 },
-		"MaxStream":   func(c *engine.Config) { c.MaxStream = 1000 },
-		"MaxPeers":    func(c *engine.Config) { c.MaxPeers = -1 },
-		"MaxReplicas": func(c *engine.Config) { c.MaxReplicas = -1 },
-		"MaxSpaces":   func(c *engine.Config) { c.MaxSpaces = -1 },
+	long := strings.Repeat("x", engine.MaxName+1)
+	for _, tt := range []struct {
+		field string
+		spoil func(*engine.Config)
+	}{
+		{"Self", func(c *engine.Config) { c.Self.Node = "" }},
+		{"Self", func(c *engine.Config) { c.Self.Node = long }},
+		{"Cluster", func(c *engine.Config) { c.Cluster = long }},
+		{"Codec", func(c *engine.Config) { c.Codec = nil }},
+		{"Rand", func(c *engine.Config) { c.Rand = nil }},
+		{"Interval", func(c *engine.Config) { c.Interval = -1 }},
+		{"MinInterval", func(c *engine.Config) { c.MinInterval = -1 }},
+		{"MaxInterval", func(c *engine.Config) { c.MaxInterval = time.Millisecond }},
+		{"Timeout", func(c *engine.Config) { c.Timeout = -1 }},
+		{"MaxDrift", func(c *engine.Config) { c.MaxDrift = -1 }},
+		{"Order", func(c *engine.Config) { c.Order = engine.Breadth + 1 }},
+		{"Budget", func(c *engine.Config) { c.Budget = -1 }},
+		{"MaxDatagram", func(c *engine.Config) { c.MaxDatagram = 10 }},
+		{"MaxUpdate", func(c *engine.Config) { c.MaxUpdate = -5 }},
+		{"MaxStream", func(c *engine.Config) { c.MaxStream = 1000 }},
+		{"MaxPeers", func(c *engine.Config) { c.MaxPeers = -1 }},
+		{"MaxReplicas", func(c *engine.Config) { c.MaxReplicas = -1 }},
+		{"MaxSpaces", func(c *engine.Config) { c.MaxSpaces = -1 }},
 	} {
 		c := good
-		spoil(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "Config."+field) {
-			t.Errorf("%s: got %v", field, err)
+		tt.spoil(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "Config."+tt.field) {
+			t.Errorf("%s: got %v", tt.field, err)
 		}
 		if _, err := engine.New(time.Now(), c); err == nil {
-			t.Errorf("%s: New accepted it", field)
+			t.Errorf("%s: New accepted it", tt.field)
 		}
 	}
 }
