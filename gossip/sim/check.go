@@ -16,7 +16,7 @@ const checkAllEvery = 1000
 
 // checkedPerEvent is how many retained updates one event may look at again, on
 // average.
-const checkedPerEvent = 64
+const checkedPerEvent = 16
 
 // checker finds violations. It changes nothing in what it watches.
 type checker struct {
@@ -125,8 +125,12 @@ func (c *checker) event(n *Node, before glance, p *packet, m *engine.Message) {
 		c.checkGrowth(n, before)
 	}
 	if m != nil {
+		batches := m.Batches
+		if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
+			batches = c.collect(n, m)
+		}
 		if before.moved {
-			c.checkBatches(n, before, m)
+			c.checkBatches(n, before, batches)
 		}
 		if holes := n.engine.Stats().OpenHoles; holes > w.holes {
 			w.holes = holes

@@ -25,11 +25,7 @@ func (c *checker) checkGrowth(n *Node, before glance) {
 
 // checkBatches looks for the batches behind every move of a vector (I8), and
 // counts closed holes among them.
-func (c *checker) checkBatches(n *Node, before glance, m *engine.Message) {
-	batches := m.Batches
-	if m.Digest.Parts > 1 { // the part that came last need not be the one with the batches
-		batches = c.collect(n, m)
-	}
+func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 	for r, version := range n.watch.vector.All() {
 		old := before.vector.Version(r)
 		if version <= old || r == n.engine.Self() {

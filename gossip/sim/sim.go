@@ -37,7 +37,7 @@ type Sim struct {
 	sent   uint64 // messages that could have become part of past
 	counts counts
 	asked  map[asking]bool // that are not answered
-	check  *checker // nil: Off
+	check  *checker        // nil: Off
 	trace  tracer
 	buffer []byte // of the message that arrives
 	failed error

@@ -1,0 +1,315 @@
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/sim"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// run lets everything happen, and the faults end.
+func (s *swarm) run() error {
+	for range s.events {
+		if err := s.event(); err != nil {
+			return err
+		}
+	}
+	return s.end()
+}
+
+// event writes something, lets time pass, and sometimes breaks something.
+func (s *swarm) event() error {
+	if err := s.write(); err != nil {
+		return err
+	}
+	if err := s.Run(time.Duration(s.rng.Int63n(int64(s.pace)))); err != nil {
+		return err
+	}
+	kind := s.rng.Intn(32)
+	switch kind {
+	case 0, 1, 2, 3:
+		if !s.immortal {
+			s.lose(kind)
+		}
+	case 4:
+		s.attachLate()
+	case 5, 6:
+		s.Replay(5)
+	case 7, 8:
+		s.split()
+	case 9, 10, 11, 12:
+		s.Heal()
+	case 13:
+		s.turnClock()
+	case 14:
+		s.Pause(s.living())
+	case 15, 16, 17:
+		s.resumeAll()
+	case 18:
+		if s.joined < 10 {
+			s.join()
+		}
+	case 19:
+		if at, peer := s.living(), s.any(); at != peer {
+			s.Forget(at, peer)
+		}
+	case 20, 21:
+		s.recallAll()
+	case 22:
+		if n := s.any(); n.Up() && !s.immortal {
+			s.Restart(n, true) // at once, before anybody notices
+		}
+	}
+	return nil
+}
+
+// any returns a node, living or not.
+func (s *swarm) any() *sim.Node { return pick(s.rng, s.Nodes()...) }
+
+// living returns a living node: there is always one.
+func (s *swarm) living() *sim.Node {
+	for {
+		if n := s.any(); n.Up() {
+			return n
+		}
+	}
+}
+
+func (s *swarm) alive() int {
+	k := 0
+	for _, n := range s.Nodes() {
+		if n.Up() {
+			k++
+		}
+	}
+	return k
+}
+
+// lose takes what a node knows away, or gives it back.
+func (s *swarm) lose(kind int) {
+	switch n := s.any(); {
+	case kind == 0:
+		s.comeBack(n)
+	case !n.Up():
+		s.Restart(n, s.rng.Intn(2) == 0)
+	case s.alive() < 3:
+	case kind == 1:
+		s.Leave(n)
+	default:
+		s.Crash(n)
+	}
+	s.died = true
+}
+
+// comeBack starts a node again that lost everything but its name. Once for each
+// node the wall clock stepped back meanwhile: a second time might give two lives one
+// identity, which is a fork, and no part of this.
+func (s *swarm) comeBack(n *sim.Node) {
+	if chance(s.rng, 3) && !s.steppedBy[n] {
+		s.steppedBy[n] = true
+		s.seen["clock stepped back"]++
+		s.Crash(n)
+		s.Skew(n, -time.Hour)
+		s.Restart(n, false)
+		s.Skew(n, time.Hour)
+		return
+	}
+	s.Restart(n, false)
+}
+
+func (s *swarm) attachLate() {
+	for _, n := range s.Nodes() {
+		for _, space := range []string{"a", "b"} {
+			if n.Up() && n.Model(space) == nil {
+				if err := s.Attach(n, space); err != nil {
+					panic(err)
+				}
+			}
+		}
+	}
+}
+
+// split cuts the network: in two, around one node, or one way only.
+func (s *swarm) split() {
+	switch s.rng.Intn(3) {
+	case 0:
+		s.seen["cut in halves"]++
+		s.Cut(sim.Halves(s.rng, s.Nodes()))
+	case 1:
+		s.seen["isolated node"]++
+		s.Cut(sim.Isolate(s.living().Name()))
+	case 2:
+		s.seen["one-way cut"]++
+		s.Cut(sim.OneWay(s.rng, s.Nodes()))
+	}
+}
+
+// turnClock steps a living node's clock: ahead by seconds, or back by less than a
+// round.
+func (s *swarm) turnClock() {
+	n := s.living()
+	ahead := n.Clock().Sub(s.Now())
+	switch {
+	case chance(s.rng, 3):
+		s.Skew(n, -time.Duration(s.rng.Int63n(int64(150*time.Millisecond))))
+	case ahead < s.maxSkew:
+		s.Skew(n, time.Duration(s.rng.Int63n(int64(s.maxSkew-ahead))))
+	}
+}
+
+func (s *swarm) resumeAll() {
+	for _, n := range s.Nodes() {
+		s.Resume(n)
+	}
+}
+
+func (s *swarm) recallAll() {
+	for _, at := range s.Nodes() {
+		for _, peer := range s.Nodes() {
+			if at != peer && at.Up() {
+				s.Recall(at, peer)
+			}
+		}
+	}
+}
+
+// write lets a living node write something.
+func (s *swarm) write() error {
+	n := s.living()
+	space := pick(s.rng, "a", "b")
+	d := model.Draft{Key: fmt.Append(nil, "k", s.rng.Intn(6)), Value: []byte(strings.Repeat("v", s.rng.Intn(200)))}
+	if chance(s.rng, 8) {
+		d.Kind, d.Value = model.Tombstone, nil
+	}
+	only := false
+	switch s.rng.Intn(8) {
+	case 0: // what others may depend on is never overwritten
+		only = true
+		d.Key = fmt.Append(nil, "only", len(s.onlies), n.Name()[:2])
+	case 1:
+		if ref, ok := s.referent(n); ok {
+			d.Deps = []clock.Dot{ref}
+		}
+	}
+	if g, ok := n.Model(space).(*siblings); ok {
+		d.Context = g.context(d.Key)
+		s.seen["siblings"]++
+	}
+	switch err := s.Write(n, space, d); {
+	case errors.Is(err, sim.ErrDown), errors.Is(err, engine.ErrClock), errors.Is(err, engine.ErrNotAttached), errors.Is(err, engine.ErrTooLarge):
+		return nil
+	case err != nil:
+		return err
+	}
+	if only {
+		s.onlies = append(s.onlies, s.lastOf(n))
+	}
+	if s.eager {
+		s.push(n, space, string(d.Key))
+	}
+	return nil
+}
+
+// lastOf returns the latest update that a node wrote.
+func (s *swarm) lastOf(n *sim.Node) clock.Dot {
+	self := n.Engine().Self()
+	return clock.Dot{Replica: self, Version: n.Engine().Vector().Version(self)}
+}
+
+// referent returns an update that a node knows and nothing supersedes.
+func (s *swarm) referent(n *sim.Node) (clock.Dot, bool) {
+	var known []clock.Dot
+	for _, d := range s.onlies {
+		if n.Engine().Vector().Covers(d) {
+			known = append(known, d)
+		}
+	}
+	if len(known) == 0 {
+		return clock.Dot{}, false
+	}
+	return pick(s.rng, known...), true
+}
+
+// push sends the latest write of a node to all others at once, as a gapless batch:
+// those that lack what came before must leave it (R3).
+func (s *swarm) push(n *sim.Node, space, key string) {
+	g, ok := n.Model(space).(*sim.Register)
+	if !ok || g.Get(key) == nil || g.Get(key).Dot != s.lastOf(n) {
+		return
+	}
+	u := g.Get(key)
+	for _, p := range s.Nodes() {
+		if p == n || !p.Up() {
+			continue
+		}
+		s.seen["eager push"]++
+		s.Send(n, p.Name(), true, &engine.Message{
+			Kind: engine.Push, From: u.Replica, To: p.Engine().Self().Epoch, HLC: u.Time, MaxUpdate: uint32(s.maxUpdate),
+			Batches: []engine.Batch{{Replica: u.Replica, From: u.Version - 1, Through: u.Version, Updates: []*model.Update{u}}},
+		})
+	}
+}
+
+// end stops all faults and waits until the living agree. Where tables are too
+// small for all replicas there is nothing to agree on: then time passes and the
+// invariants hold.
+func (s *swarm) end() error {
+	s.Heal()
+	s.resumeAll()
+	s.recallAll()
+	if err := s.SetLink(sim.Link{Delay: sim.Uniform(0, 20*time.Millisecond)}); err != nil {
+		return err
+	}
+	if chance(s.rng, 2) {
+		s.attachLate()
+	}
+	if wait := loadEnds - s.Now().Sub(s.Start()); s.loaded && wait > 0 {
+		if err := s.Run(wait); err != nil {
+			return err
+		}
+	}
+	if s.small {
+		return s.Run(20 * time.Second)
+	}
+	if s.Bound() < 10*time.Second {
+		s.seen["agreement within I10"]++
+	}
+	if _, err := s.Converge(0); err != nil {
+		return err
+	}
+	s.seen["agreement"]++
+	clean := uint64(1)
+	for _, n := range s.Nodes() {
+		if n.Up() && !n.Engine().Clean() {
+			clean = 0
+		}
+	}
+	s.seen["all clean at the end"] += clean
+	return s.replayAll()
+}
+
+// replayAll lets messages of the past come once more: they change nothing (I13).
+func (s *swarm) replayAll() error {
+	if s.died {
+		return nil
+	}
+	before := map[string]string{}
+	for _, n := range s.Nodes() {
+		before[n.Name()] = fmt.Sprint(n.Engine().Vector(), n.Engine().Spaces())
+	}
+	s.Replay(1000)
+	if err := s.Run(time.Second); err != nil {
+		return err
+	}
+	for _, n := range s.Nodes() {
+		if now := fmt.Sprint(n.Engine().Vector(), n.Engine().Spaces()); now != before[n.Name()] {
+			return fmt.Errorf("%s: replayed messages changed %s to %s (I13)", n.Name(), before[n.Name()], now)
+		}
+	}
+	return s.Check()
+}

@@ -1,0 +1,98 @@
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"testing"
+)
+
+var (
+	seeds     = flag.Int("seeds", 200, "how many seeds the swarm tries")
+	firstSeed = flag.Int64("first", 0, "the swarm's first seed")
+	showTrace = flag.Bool("trace", false, "the swarm writes its traces to standard output")
+)
+
+// sometimes must happen in every large swarm, or it tests less than it seems to.
+var sometimes = []string{
+	"join", "leave", "crash", "restart without state", "restart with state", "pause", "false removal",
+	"clock stepped", "clock stepped back", "late attach", "relay", "small tables", "weak links", "mixed budgets", "flow control",
+	"cut in halves", "isolated node", "one-way cut", "message cut off", "message lost", "message duplicated", "late message", "message replayed",
+	"message to nobody", "write", "delete", "dependency", "siblings", "eager push", "burst of one node",
+	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push",
+	"repair", "update repaired", "new epoch", "clock ran ahead", "held replica", "time-out", "digest in parts",
+	"cleaning asked for", "cleaning granted", "cleaning refused", "agreement", "agreement within I10", "all clean at the end",
+}
+
+// A swarm: every seed draws a cluster, its engines' sizes, its network, its
+// workload and its faults. Every invariant holds after every event; when the faults
+// end, the living agree.
+func TestSwarm(t *testing.T) {
+	total := map[string]uint64{}
+	var mu sync.Mutex
+	t.Run("seed", func(t *testing.T) {
+		for seed := *firstSeed; seed < *firstSeed+int64(*seeds); seed++ {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				var trace io.Writer
+				if *showTrace {
+					trace = os.Stdout
+				}
+				s, err := newSwarm(seed, weakness{}, trace)
+				if err == nil {
+					err = s.run()
+				}
+				if err != nil {
+					t.Fatalf("%v\nreplay: go test ./gossip/sim -run 'TestSwarm$' -first %d -seeds 1", err, seed)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for what, n := range s.Counts() {
+					total[what] += n
+				}
+				for what, n := range s.seen {
+					total[what] += n
+				}
+			})
+		}
+	})
+	t.Log(total)
+	if *seeds < 200 {
+		return
+	}
+	for _, what := range sometimes {
+		if total[what] == 0 {
+			t.Errorf("never happened: %s", what)
+		}
+	}
+}
+
+// The same seed gives the same trace, byte for byte, whatever else runs.
+func TestSwarmIsDeterministic(t *testing.T) {
+	for seed := range int64(10) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			var want []byte
+			for range 3 {
+				got := traceOf(t, seed)
+				if want == nil {
+					want = got
+				} else if string(got) != string(want) {
+					at := 0
+					for at < min(len(got), len(want)) && got[at] == want[at] {
+						at++
+					}
+					t.Fatalf("seed %d: traces of %d and %d bytes differ from byte %d on:\n%.300s\n%.300s",
+						seed, len(want), len(got), at, want[max(0, at-100):], got[max(0, at-100):])
+				}
+			}
+		})
+	}
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(m.Run())
+}
