@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -121,5 +122,44 @@ func TestExceptionsBeforeUpdates(t *testing.T) {
 	}
 	if push := pull(); len(push.Batches) != 0 {
 		t.Errorf("a push with the batches %+v, want none: the digest fills it", push.Batches)
+	}
+}
+
+// Exceptions that fill messages of their own travel with the digest; from then on
+// the exchange carries what is new of them (R4).
+func TestExceptionsAreToldOnce(t *testing.T) {
+	w := newWorld(t, 1, 1, tiny)
+	n := w.nodes[0]
+	w.mustWrite(n, "s", "k", "v")
+	all := replicas(60)
+	soil := func(exchange uint64, hole clock.Replica, lost []clock.Replica, version clock.Version) {
+		digest := []engine.DigestEntry{known(hole, 2)}
+		for _, r := range lost {
+			digest = append(digest, known(r, version))
+		}
+		for _, m := range []*engine.Message{syn(exchange, digest...), fin(exchange, batch(hole, updateOf(hole, 2, hole.Node)))} {
+			m.From.Node = "dead"
+			give(t, w, n, m)
+		}
+	}
+	soil(1, clock.Replica{Node: "a", Epoch: 1}, all[:50], 9)
+	asked := syn(7)
+	asked.Credit = 0
+	told := map[clock.Replica]clock.Version{}
+	for _, env := range give(t, w, n, asked).Send {
+		for _, x := range env.Message.Exceptions {
+			told[x.Replica] = x.Version
+		}
+	}
+	if len(told) != 50 || told[all[0]] != 9 {
+		t.Errorf("the ACK tells of %d exceptions, %d of the first; want 50, 9", len(told), told[all[0]])
+	}
+	soil(2, clock.Replica{Node: "b", Epoch: 1}, []clock.Replica{all[0], all[1], all[55]}, 10)
+	pull := message(engine.Pull, 7)
+	pull.Digest.Entries = []engine.DigestEntry{known(n.e.Self(), 0)}
+	push := give(t, w, n, pull).Send[0].Message
+	want := []clock.Entry{{Replica: all[0], Version: 10}, {Replica: all[1], Version: 10}, {Replica: all[55], Version: 10}}
+	if !slices.Equal(push.Exceptions, want) || len(push.Batches) != 1 {
+		t.Errorf("the PUSH has the batches %+v and the exceptions %v, want %v", push.Batches, push.Exceptions, want)
 	}
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,82 @@ func TestDirtyNodeServesNoSnapshot(t *testing.T) {
 		}
 		if want := map[bool]int{false: 4, true: 1}[dirty]; ack.Cleaning == dirty || updates != want {
 			t.Errorf("dirty %t: cleaning %t with %d updates, want %d", dirty, ack.Cleaning, updates, want)
+		}
+	}
+}
+
+// A snapshot arrives whole, in messages within their limit, however large the
+// updates of its replicas are (R5, I11).
+func TestSnapshotOfAllSizes(t *testing.T) {
+	for size := range 60 {
+		w := newWorld(t, 1, 1, tiny)
+		n := w.nodes[0]
+		var want, got []clock.Dot
+		for _, r := range replicas(8) {
+			var us []*model.Update
+			for v := range clock.Version(3) {
+				u := updateOf(r, v+1, fmt.Sprint(r.Node, v))
+				u.Value = []byte(strings.Repeat("v", size+30*int(v)))
+				us = append(us, u)
+				want = append(want, u.Dot)
+			}
+			give(t, w, n, message(engine.Push, 1, batch(r, us...)))
+		}
+		var have clock.Vector
+		digest := func() (all []engine.DigestEntry) {
+			for _, r := range replicas(8) {
+				all = append(all, known(r, have.Version(r)))
+			}
+			return all
+		}
+		ask := syn(2)
+		ask.Cleaning = true
+		for m := ask; len(got) < len(want); {
+			out := give(t, w, n, m)
+			if len(out.Send) == 0 {
+				t.Fatalf("size %d: nothing more after %d of %d updates", size, len(got), len(want))
+			}
+			for _, env := range out.Send {
+				if b := len(w.codec.Encode(env.Message)); b > n.cfg.MaxStream || !env.Stream && b > n.cfg.MaxDatagram {
+					t.Fatalf("size %d: %v of %d bytes, stream %t", size, env.Message.Kind, b, env.Stream)
+				}
+				for _, b := range env.Message.Batches {
+					if b.From != have.Version(b.Replica) || len(b.Updates) == 0 {
+						t.Fatalf("size %d: %+v after %v", size, b, have)
+					}
+					have.Set(b.Replica, b.Through)
+					for _, u := range b.Updates {
+						got = append(got, u.Dot)
+					}
+				}
+			}
+			m = message(engine.Pull, 2)
+			m.Digest.Entries = digest()
+		}
+		slices.SortFunc(got, clock.Dot.Compare)
+		if !slices.Equal(got, want) {
+			t.Errorf("size %d: got %v, want %v", size, got, want)
+		}
+	}
+}
+
+// The server of a snapshot says which spaces it can vouch for, if that leaves room
+// for updates.
+func TestSnapshotVouchesWhereThereIsRoom(t *testing.T) {
+	for _, tt := range []struct{ spaces, want int }{{1, 1}, {60, 0}} {
+		w := newWorld(t, 1, 0, tiny)
+		w.spaces = nil
+		for i := range tt.spaces {
+			w.spaces = append(w.spaces, fmt.Sprintf("a-space-with-a-name-%02d", i))
+		}
+		n := w.add("n")
+		w.mustWrite(n, w.spaces[0], "k", "v")
+		ask := syn(2)
+		ask.Cleaning = true
+		out := give(t, w, n, ask)
+		ack := out.Send[len(out.Send)-1].Message
+		if !ack.Cleaning || len(ack.Hashes) != tt.want || len(ack.Batches) != 1 {
+			t.Errorf("%d spaces: cleaning %t with %d hashes and the batches %+v, want %d hashes", tt.spaces, ack.Cleaning, len(ack.Hashes), ack.Batches, tt.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // damaged returns a converged world of three nodes with a few thousand updates,
@@ -165,6 +166,122 @@ func TestStrayRepairSteps(t *testing.T) {
 		out, err := n.e.Step(w.now, m)
 		if err != nil || len(out.Send) > 0 || len(out.Changed) > 0 {
 			t.Errorf("phase %d: %v, sends %v, changes %v", phase, err, out.Send, out.Changed)
+		}
+	}
+}
+
+// A repair of one space leaves the others alone, also where they are in the same
+// log (R12).
+func TestRepairOfOneSpaceOfTwo(t *testing.T) {
+	w := newWorld(t, 1, 0, engine.Config{})
+	w.spaces = []string{"a", "b"}
+	for i := range 3 {
+		w.add(fmt.Sprint("n", i))
+	}
+	w.announce()
+	w.lax = true // a node loses what it knew
+	first, victim := w.nodes[0], w.nodes[1]
+	for i := range 40 {
+		w.mustWrite(first, w.spaces[i%2], fmt.Sprint("k", i), "v")
+	}
+	w.converge(time.Minute)
+	lost := 0
+	for _, u := range victim.e.Retained(first.e.Self()) {
+		if u.Space == "a" && u.Version%3 == 0 && victim.e.Lose(u.Dot) {
+			lost++
+		}
+	}
+	w.healed()
+	sent := uint64(0)
+	for _, n := range w.nodes {
+		sent += n.e.Stats().Repaired
+	}
+	if lost == 0 || sent != uint64(lost) {
+		t.Errorf("%d updates were repaired, %d lost", sent, lost)
+	}
+}
+
+// What a peer asks, tells or wishes in a repair that it may drive, and this node
+// cannot know, is passed over.
+func TestRepairPassesOverTheUnknown(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	w.mustWrite(n, "s", "k", "v")
+	self, nobody := n.e.Self(), clock.Replica{Node: "nobody", Epoch: 1}
+	give(t, w, n, syn(6, known(self, 1)))
+	step := func(s engine.RepairStep) []engine.Envelope {
+		t.Helper()
+		m := message(engine.Repair, 6)
+		m.Repair = &s
+		out := give(t, w, n, m)
+		if len(out.Changed) > 0 {
+			t.Errorf("%+v changed %+v", s, out.Changed)
+		}
+		return out.Send
+	}
+	wrong := engine.Hash{Lo: 1}
+	out := step(engine.RepairStep{Phase: engine.RepairHashes, Space: "s", Range: engine.Range{Through: 1}, Hashes: []engine.ReplicaHash{
+		{Replica: self, Through: 2, Hash: wrong}, {Replica: self, Through: 1, Hash: wrong}, {Replica: nobody, Through: 1, Hash: wrong},
+	}})
+	if len(out) != 1 || out[0].Message.Repair.Phase != engine.RepairDiffer || len(out[0].Message.Repair.Hashes) != 0 {
+		t.Errorf("hashes of what it does not know, or out of order, were answered by %+v, want that none differs", out)
+	}
+	of := func(r clock.Replica, v clock.Version, space string) *model.Update {
+		u := updateOf(r, v, "planted")
+		u.Space = space
+		return u
+	}
+	for what, s := range map[string]engine.RepairStep{
+		"another space":      {Phase: engine.RepairAsk, Space: "other", Range: engine.Range{Replica: self, Through: 1}},
+		"nobody's dots":      {Phase: engine.RepairAsk, Space: "s", Range: engine.Range{Replica: nobody, Through: 1}},
+		"dots of the future": {Phase: engine.RepairAsk, Space: "s", Range: engine.Range{Replica: self, Through: 2}},
+		"an empty range":     {Phase: engine.RepairAsk, Space: "s", Range: engine.Range{Replica: self, From: 1, Through: 1}},
+		"nobody's updates":   {Phase: engine.RepairUpdates, Space: "s", Range: engine.Range{Replica: nobody, Through: 1}, Dots: []engine.RepairDot{{Version: 1}}},
+		"an unknown dot":     {Phase: engine.RepairUpdates, Space: "s", Range: engine.Range{Replica: self, Through: 2}, Dots: []engine.RepairDot{{Version: 2}}},
+		"planted updates": {Phase: engine.RepairUpdates, Space: "s", Updates: []*model.Update{
+			of(nobody, 1, "s"), of(self, 1, "other"), of(self, 2, "s"),
+		}},
+	} {
+		if out := step(s); len(out) != 0 {
+			t.Errorf("%s: answered by %+v", what, out)
+		}
+	}
+	if got := len(n.e.Retained(self)); got != 1 {
+		t.Errorf("%d updates, want its own one", got)
+	}
+}
+
+// A clean peer that only relays a space, or has one that is not known here, cannot
+// vouch for a dirty node's state (R14).
+func TestRelayVouchesForNobody(t *testing.T) {
+	for what, tt := range map[string]struct {
+		hashes []engine.SpaceHash
+		want   int // repair messages
+	}{
+		"a relay":               {[]engine.SpaceHash{{Space: "s", Relayed: true}}, 0},
+		"one with another":      {[]engine.SpaceHash{{Space: "s"}, {Space: "unknown here"}}, 0},
+		"one without its space": {nil, 0},
+		"one with the same":     {[]engine.SpaceHash{{Space: "s"}}, 1},
+	} {
+		w := newWorld(t, 1, 1, engine.Config{})
+		n := w.nodes[0]
+		soiled(t, w, n, writer, update(2, "j"))
+		n.e.SetPeer(w.now, "peer", engine.PeerAlive)
+		w.now = n.e.Next()
+		out := n.e.Tick(w.now)
+		ack := message(engine.Ack, out.Send[0].Message.Exchange)
+		ack.Same, ack.Hashes = true, tt.hashes
+		for i := range ack.Hashes {
+			ack.Hashes[i].Hash = n.e.Spaces()[0].Hash // nothing differs
+		}
+		repairs := 0
+		for _, env := range give(t, w, n, ack).Send {
+			if env.Message.Kind == engine.Repair {
+				repairs++
+			}
+		}
+		if repairs != tt.want || n.e.Clean() {
+			t.Errorf("%s: %d repair messages, clean %t; want %d, dirty", what, repairs, n.e.Clean(), tt.want)
 		}
 	}
 }
