@@ -86,7 +86,7 @@ func TestSurvivorsAgree(t *testing.T) {
 			})
 		}
 		w.until(2*time.Minute, fmt.Sprintf("the survivors of seed %d agree", seed), agree)
-		w.run(time.Second)
+		w.run(5 * time.Second)
 		if !agree() {
 			t.Errorf("seed %d: the survivors agreed, and no longer do", seed)
 		}

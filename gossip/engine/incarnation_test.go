@@ -181,7 +181,8 @@ func TestStolenIdentityClosesNoHole(t *testing.T) {
 }
 
 // A writer that sees its own dot with another content writes under a new epoch
-// from then on, whichever content stays (R1).
+// from then on, and issues its own write again, not the thief's, whichever content
+// wins (R1).
 func TestWriterSeesItsFork(t *testing.T) {
 	for _, key := range []string{"a", "b", "c", "d"} {
 		w := newWorld(t, 1, 1, engine.Config{})
@@ -191,6 +192,12 @@ func TestWriterSeesItsFork(t *testing.T) {
 		give(t, w, n, message(engine.Push, 1, batch(old, updateOf(old, 1, key))))
 		if n.e.Self() == old || n.e.Stats().Forks != 1 {
 			t.Fatalf("writes as %v, was %v; %d forks", n.e.Self(), old, n.e.Stats().Forks)
+		}
+		if u := n.models["s"].byKey["k"]; u == nil || string(u.Value) != "one" || u.Replica != n.e.Self() {
+			t.Errorf("thief wrote %q: k is %v, want it issued again by %v", key, u, n.e.Self())
+		}
+		if u := n.models["s"].byKey[key]; u != nil && u.Replica == n.e.Self() {
+			t.Errorf("thief wrote %q: issued as own, with a time of now: %v", key, u.Dot)
 		}
 		w.mustWrite(n, "s", "k", "two")
 		if got := n.e.Vector().Version(old); got > 1 {

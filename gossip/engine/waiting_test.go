@@ -34,24 +34,6 @@ func TestWaitingUpdateStopsJustBeforeIt(t *testing.T) {
 	}
 }
 
-// A writer that sees its fork issues its own write again, whichever content
-// wins, and not the thief's (R1: "re-issues its own updates").
-func TestForkedWriterKeepsItsOwnWrite(t *testing.T) {
-	for _, key := range []string{"a", "b", "c", "d"} {
-		w := newWorld(t, 1, 1, engine.Config{})
-		n := w.nodes[0]
-		w.mustWrite(n, "s", "k", "one")
-		old := n.e.Self()
-		give(t, w, n, message(engine.Push, 1, batch(old, updateOf(old, 1, key))))
-		if u := n.models["s"].byKey["k"]; u == nil || string(u.Value) != "one" || u.Replica != n.e.Self() {
-			t.Errorf("thief wrote %q: k is %v, want it issued again by %v", key, u, n.e.Self())
-		}
-		if u := n.models["s"].byKey[key]; u != nil && u.Replica == n.e.Self() {
-			t.Errorf("thief wrote %q: issued as own, with a time of now: %v", key, u.Dot)
-		}
-	}
-}
-
 // One cleaning exchange brings a snapshot of many replicas: what arrived whole is
 // not sent again (R5).
 func TestSnapshotOfManyReplicas(t *testing.T) {
