@@ -1,11 +1,13 @@
-// Command bench will measure the engine. It is not there yet, and exits with
-// status 1.
+// Command bench measures the engine.
 //
-// What comes, one subcommand each:
+//	go run ./bench paper       # the paper's experiments, in the simulator
+//	go run ./bench throttle    # flow control on real sockets; not there yet
 //
-//   - figures: the paper's experiments on reconciliation (§3) and flow control
-//     (§4), run in the simulator, next to the published figures;
-//   - catch-up: how long a node that was away takes to know everything;
-//   - latency: how long a write takes to be seen by every node;
-//   - throughput: how many updates per second a cluster carries.
+// # paper
+//
+// Real engines (package gossip/engine) run under the simulator (gossip/sim) with
+// virtual time: the experiments of the paper on reconciliation (Paper §3) and flow
+// control (Paper §4), beside the published figures. Figures go to bench/figures in
+// a checkout of this repository, each as SVG, PNG and CSV; -out names another
+// directory. The same -seed writes the same CSV.
 package main

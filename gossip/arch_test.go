@@ -57,6 +57,7 @@ var third = map[string][]string{
 	"github.com/prometheus/client_golang": {"gossip", "examples/kv", "examples/cluster"},
 	"github.com/zeebo/xxh3":               {"gossip/engine"},
 	"golang.org/x/term":                   {"examples/cluster"},
+	"gonum.org/v1/plot":                   {"bench"},
 	"golang.org/x/time":                   {"gossip"},
 	"github.com/cockroachdb/datadriven":   {},
 	"pgregory.net/rapid":                  {},

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
+)
+
+// controllers are those of experiment 2; the indices below are theirs.
+var controllers = []struct {
+	name string
+	make func() flowcontrol.Controller
+}{
+	aimdAt:  {"AIMD", func() flowcontrol.Controller { return new(flowcontrol.AIMD) }},
+	quotaAt: {"quota", func() flowcontrol.Controller { return new(flowcontrol.Quota) }},
+}
+
+const (
+	aimdAt = iota
+	quotaAt
+)
+
+// publishedRates is the mean τ that the paper shows for AIMD; the fields are
+// seconds, last the mean of 150 to 180 s.
+var publishedRates = map[int]struct{ t30, t60, t90, dip, last float64 }{
+	128: {0.6, 1.0, 1.0, 0.30, 0.5},
+	64:  {0.6, 1.95, 1.95, 0.65, 1.0},
+}
+
+// At second 90 the budget is halved: what is said of that moment is the mean of
+// the seconds before it.
+const (
+	before90 = 85
+	lastFrom = 150
+	settled  = 130 // so long after the halving staleness is bounded again
+)
+
+func (c *controlled) at90() float64 { return mean(c.rate.between(before90, halveAt)) }
+func (c *controlled) last() float64 { return mean(c.rate.between(lastFrom, controlS)) }
+func (c *controlled) dip() float64  { return slices.Min(c.rate.between(halveAt, lastFrom)) }
+
+// fairness is the smallest of Jain's indices over the participants' τ in the
+// seconds in which rates should be settled.
+func (c *controlled) fairness() float64 {
+	least := 1.0
+	for t, rates := range c.rates {
+		if t >= before90 && t <= halveAt || t >= lastFrom {
+			least = min(least, jain(rates))
+		}
+	}
+	return least
+}
+
+// stalest is the largest staleness of all seconds but those around the halving.
+func (c *controlled) stalest() float64 {
+	return max(slices.Max(c.worst.between(0, halveAt)), slices.Max(c.worst.between(settled, controlS)))
+}
+
+// writeControl prints experiment 2 and returns its targets.
+func (p *paper) writeControl(w io.Writer) []target {
+	var targets []target
+	for i, sc := range p.control {
+		t := text{
+			title: fmt.Sprintf("Experiment 2: flow control, mean τ (N=%d, %d updates per direction, half from %d s)", sc.nodes, sc.budget, halveAt),
+			head:  []string{"", "published", "AIMD", "deviation", "quota", "of capacity"},
+		}
+		aimd, quota := &p.controls[i][aimdAt], &p.controls[i][quotaAt]
+		pub, ok := publishedRates[sc.nodes]
+		if !ok || p.quick {
+			pub.t30, pub.t60, pub.t90, pub.dip, pub.last = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+		}
+		row := func(what string, published, a, q, capacity float64) {
+			deviation := "–"
+			if !math.IsNaN(published) {
+				deviation = percent(a, published)
+			}
+			t.add(what, fixed(published, 2), fixed(a, 2), deviation, fixed(q, 2), fixed(100*q/capacity, 0)+" %")
+		}
+		row("t = 30 s", pub.t30, aimd.rate.values[30], quota.rate.values[30], sc.capacity(30))
+		row("t = 60 s", pub.t60, aimd.rate.values[60], quota.rate.values[60], sc.capacity(60))
+		row("t = 90 s", pub.t90, aimd.at90(), quota.at90(), sc.capacity(60))
+		row("lowest after the halving", pub.dip, aimd.dip(), quota.dip(), sc.capacity(halveAt))
+		row("t = 150–180 s", pub.last, aimd.last(), quota.last(), sc.capacity(lastFrom))
+		t.add("Jain's index, smallest", "–", fixed(aimd.fairness(), 3), "–", fixed(quota.fairness(), 3), "–")
+		t.add("max staleness, typical", "–", fixed(aimd.typical(), 1)+" s", "–", fixed(quota.typical(), 1)+" s", "–")
+		t.add("max staleness, largest", "–", fixed(aimd.stalest(), 1)+" s", "–", fixed(quota.stalest(), 1)+" s", "–")
+		t.add("the same after the halving", "13–22 s", fixed(aimd.spike(), 1)+" s", "–", fixed(quota.spike(), 1)+" s", "–")
+		t.write(w)
+		targets = append(targets, p.controlTargets(sc, aimd, quota)...)
+	}
+	return targets
+}
+
+// typical is the median, over seconds, of the largest staleness.
+func (c *controlled) typical() float64 {
+	return quantile(slices.Concat(c.worst.between(controlFrom+10, halveAt), c.worst.between(settled, controlS)), 0.5)
+}
+
+// spike is the largest staleness after the halving.
+func (c *controlled) spike() float64 { return slices.Max(c.worst.between(halveAt, settled)) }
+
+func (p *paper) controlTargets(sc scale, aimd, quota *controlled) []target {
+	var all []target
+	n := func(what string) string { return fmt.Sprintf("N=%d, %s", sc.nodes, what) }
+	if pub, ok := publishedRates[sc.nodes]; ok && !p.quick {
+		all = append(all,
+			near(n("AIMD: rate at 90 s"), aimd.at90(), pub.t90, 0.15, 2, ""),
+			near(n("AIMD: rate from 150 s on"), aimd.last(), pub.last, 0.15, 2, ""))
+	}
+	return append(all,
+		atLeast(n("quota: rate at 90 s"), quota.at90(), 0.75*sc.capacity(60), 2, ""),
+		atLeast(n("quota: rate from 150 s on"), quota.last(), 0.75*sc.capacity(lastFrom), 2, ""),
+		atLeast(n("quota: Jain's index"), quota.fairness(), 0.98, 3, ""),
+		atMost(n("quota: max staleness"), quota.stalest(), math.Log(float64(sc.nodes))+4, 1, " s"))
+}
+
+// modestWant is what every other participant wants in the run with modest writers,
+// as a part of what all could have: less than the rest even with half the budget.
+const modestWant = 0.2
+
+// isModest reports whether a participant wants little.
+func isModest(i int) bool { return i%2 == 0 }
+
+// wants is the desired rate of a participant in the run with modest writers.
+func wants(sc scale, i int) float64 {
+	if isModest(i) {
+		return modestWant * sc.capacity(0)
+	}
+	return greedy
+}
+
+// writeModest prints the run in which half of the participants want little, and
+// returns its targets.
+func (p *paper) writeModest(w io.Writer) []target {
+	sc := p.control[len(p.control)-1]
+	t := text{
+		title: fmt.Sprintf("Half of the participants want %.2f updates per second, the others more than they get (N=%d, quota)", wants(sc, 0), sc.nodes),
+		head:  []string{"seconds", "modest: mean", "lowest", "greedy: mean", "lowest", "highest", "Jain's index", "of capacity"},
+	}
+	var targets []target
+	for _, at := range [][2]int{{60, halveAt - 1}, {lastFrom, controlS}} {
+		modest, greedies := p.allowed(at[0], at[1])
+		used := (mean(modest) + mean(greedies)) / 2 / sc.capacity(at[0])
+		when := fmt.Sprintf("%d–%d s", at[0], at[1])
+		t.add(when, fixed(mean(modest), 2), fixed(slices.Min(modest), 2), fixed(mean(greedies), 2), fixed(slices.Min(greedies), 2),
+			fixed(slices.Max(greedies), 2), fixed(jain(greedies), 3), fixed(100*used, 0)+" %")
+		targets = append(targets,
+			atLeast("modest writers, "+when+": lowest rate", slices.Min(modest), 0.98*wants(sc, 0), 3, ""),
+			atLeast("greedy writers, "+when+": Jain's index", jain(greedies), 0.98, 3, ""))
+	}
+	t.write(w)
+	return targets
+}
+
+// allowed returns for modest and for greedy participants what each could write,
+// the lower one of what it wanted and τ, on average over some seconds.
+func (p *paper) allowed(first, last int) (modest, greedies []float64) {
+	sc := p.control[len(p.control)-1]
+	for i := range sc.nodes {
+		var rates []float64
+		for t := first; t <= last; t++ {
+			rates = append(rates, min(p.modest.rates[t][i], wants(sc, i)))
+		}
+		if isModest(i) {
+			modest = append(modest, mean(rates))
+		} else {
+			greedies = append(greedies, mean(rates))
+		}
+	}
+	return modest, greedies
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+)
+
+// published is what the paper shows of an order in experiment 1, read off its
+// figures.
+type published struct {
+	order                          string
+	steady, peak, worst, recovered float64
+	late                           bool // recovered only after that
+}
+
+var publishedOrders = []published{
+	{order: "depth", steady: 400, peak: 2200, worst: 9, recovered: 100},
+	{order: "breadth", steady: 400, peak: 3000, worst: 60, recovered: 120, late: true},
+}
+
+// publishedOf returns the published figures of an order; NaN for those that the
+// paper does not have.
+func publishedOf(order string) published {
+	for _, p := range publishedOrders {
+		if p.order == order {
+			return p
+		}
+	}
+	nan := math.NaN()
+	return published{order, nan, nan, nan, nan, false}
+}
+
+// worstAt is the largest staleness around second 99, when the paper reads it off.
+func (r *reconciled) worstAt() float64 { return mean(r.worst.between(98, 100)) }
+
+// overload is the mean of # stale from the limit to the end.
+func (r *reconciled) overload() float64 { return mean(r.stale.between(limitFrom, reconcileS)) }
+
+// of returns the run of an order.
+func of(runs []reconciled, order string) *reconciled {
+	return &runs[slices.IndexFunc(runs, func(r reconciled) bool { return r.stale.name == order })]
+}
+
+// beside adds a row: what was published, what came out, and the difference.
+func (t *text) beside(order, what string, published, ours float64, decimals int, unit string) {
+	deviation := "–"
+	if !math.IsNaN(published) {
+		deviation = percent(ours, published)
+	}
+	t.add(order, what, fixed(published, decimals)+unit, fixed(ours, decimals)+unit, deviation)
+}
+
+// writeReconcile prints experiment 1 and returns its targets.
+func (p *paper) writeReconcile(w io.Writer) []target {
+	t := text{
+		title: fmt.Sprintf("Experiment 1: reconciliation under a load peak (%d participants, %d updates per direction)", p.reconcile.nodes, p.reconcile.budget),
+		head:  []string{"order", "", "published", "ours", "deviation"},
+	}
+	for i := range p.even {
+		r := &p.even[i]
+		pub := publishedOf(r.stale.name)
+		if p.quick {
+			pub = publishedOf("")
+		}
+		peak, at := r.peak()
+		t.beside(r.stale.name, "# stale, steady", pub.steady, r.steady(), 0, "")
+		t.beside("", fmt.Sprintf("# stale, peak (ours at %d s)", at), pub.peak, peak, 0, "")
+		t.beside("", "max staleness at 98–100 s", pub.worst, r.worstAt(), 0, " s")
+		t.beside("", "max staleness, largest", math.NaN(), slices.Max(r.worst.values[limitFrom:]), 0, " s")
+		if pub.late {
+			t.add("", "back to steady # stale at", "> "+fixed(pub.recovered, 0)+" s", fixed(r.recovered(), 0)+" s", "–")
+		} else {
+			t.beside("", "back to steady # stale at", pub.recovered, r.recovered(), 0, " s")
+		}
+	}
+	t.write(w)
+	return p.reconcileTargets()
+}
+
+func (p *paper) reconcileTargets() []target {
+	var all []target
+	for _, pub := range publishedOrders {
+		if p.quick {
+			break
+		}
+		r := of(p.even, pub.order)
+		peak, _ := r.peak()
+		all = append(all,
+			near(pub.order+": steady # stale", r.steady(), pub.steady, 0.10, 0, ""),
+			near(pub.order+": peak of # stale", peak, pub.peak, 0.15, 0, ""))
+		if pub.late {
+			all = append(all, from(pub.order+": back to steady", r.recovered(), 120, 126, 0, " s"))
+		} else {
+			all = append(all, from(pub.order+": back to steady", r.recovered(), pub.recovered-6, pub.recovered+6, 0, " s"))
+		}
+	}
+	var peaks []float64
+	for _, pub := range publishedOrders { // in the order of the published peaks
+		peak, _ := of(p.even, pub.order).peak()
+		peaks = append(peaks, peak)
+	}
+	depth, hybrid := of(p.even, "depth"), of(p.even, "hybrid")
+	return append(all,
+		target{"peaks rank", fmt.Sprintf("%.0f", peaks), "newest < depth < breadth < oldest", slices.IsSorted(peaks)},
+		atMost("depth: max staleness at 100 s", depth.worst.values[100], 30, 0, " s"),
+		atMost("hybrid: mean # stale", hybrid.overload(), 1.03*depth.overload(), 0, ""))
+}
+
+// writeSkewed prints experiment 1 under a skewed load and returns its targets.
+func (p *paper) writeSkewed(w io.Writer) []target {
+	t := text{
+		title: fmt.Sprintf("Experiment 1 with a skewed load (Zipf, exponent 1): from %d to %d s", limitFrom, reconcileS),
+		head:  []string{"order", "# stale, mean", "# stale, peak", "light writers' worst staleness"},
+	}
+	for i := range p.skewed {
+		r := &p.skewed[i]
+		peak, _ := r.peak()
+		t.add(r.stale.name, fixed(r.overload(), 0), fixed(peak, 0), fixed(r.lightWorst(), 1)+" s")
+	}
+	t.write(w)
+	depth, hybrid := of(p.skewed, "depth"), of(p.skewed, "hybrid")
+	return []target{
+		atMost("hybrid, skewed: mean # stale", hybrid.overload(), 0.75*depth.overload(), 0, ""),
+		atMost("hybrid, skewed: light writers' worst staleness", hybrid.lightWorst(), depth.lightWorst()/4, 1, " s"),
+	}
+}
+
+// lightWorst is the largest staleness of the half of participants that writes
+// least, with the limit.
+func (r *reconciled) lightWorst() float64 { return slices.Max(r.light.values[limitFrom:]) }
+
+// reconcileFigures draws experiment 1.
+func (p *paper) reconcileFigures() []figure {
+	pick := func(runs []reconciled, c func(r *reconciled) curve) sheet {
+		var curves []curve
+		for i := range runs {
+			curves = append(curves, c(&runs[i]))
+		}
+		return newSheet(reconcileS, curves...)
+	}
+	stale := func(r *reconciled) curve { return r.stale }
+	worst := func(r *reconciled) curve { return r.worst }
+	light := func(r *reconciled) curve { return r.light }
+	const seconds, mappings, oldest = "t (s)", "stale mappings per participant", "max staleness (s)"
+	all := []figure{
+		{name: "reconcile-stale", title: "Experiment 1: # stale over time", x: seconds, y: mappings, sheet: pick(p.even, stale)},
+		{name: "reconcile-staleness", title: "Experiment 1: max staleness over time", x: seconds, y: oldest, sheet: pick(p.even, worst), legend: corner{left: true}},
+		{name: "skewed-stale", title: "Skewed load: # stale over time", x: seconds, y: mappings, sheet: pick(p.skewed, stale)},
+		{name: "skewed-staleness", title: "Skewed load: max staleness of light writers over time", x: seconds, y: oldest, sheet: pick(p.skewed, light), legend: corner{left: true}},
+	}
+	if !p.quick {
+		for _, pub := range publishedOrders {
+			all[0].marks = append(all[0].marks, mark{pub.order, 73, pub.peak})
+			all[1].marks = append(all[1].marks, mark{pub.order, 99, pub.worst})
+		}
+	}
+	return all
+}
