@@ -104,7 +104,8 @@
 //
 // memberlist reports refused packets to its log only; so the counts of refusals are
 // taken from there. The log itself goes to Config.Logger, with at most one line a
-// second for each kind of refusal.
+// second for each kind of refusal. What memberlist calls warnings and errors when
+// nodes restart, move, leave or fail is logged as information or for debugging.
 //
 // # Shortfalls
 //

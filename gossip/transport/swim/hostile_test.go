@@ -179,8 +179,9 @@ func TestPortBusy(t *testing.T) {
 	cfg := fast("b")
 	cfg.Bind = a.Addr()
 	_, err := swim.Start(context.Background(), cfg)
-	if want := "swim: listen " + a.Addr() + ": "; err == nil || !strings.HasPrefix(err.Error(), want) || !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("Start on a busy port = %v, want %q and EADDRINUSE", err, want+"…")
+	if want := "swim: listen tcp4 " + a.Addr() + ": "; !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), want) ||
+		strings.Count(err.Error(), a.Addr()) != 1 {
+		t.Errorf("Start on a busy port = %v, want %q, EADDRINUSE and the address once", err, want+"…")
 	}
 }
 

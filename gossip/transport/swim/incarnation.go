@@ -62,7 +62,7 @@ func (t *Transport) judge(c claim) bool {
 
 // letKnow makes a later process of our name find out about this one.
 func (t *Transport) letKnow(addr string) {
-	t.log.Warn("swim: a later process has this node's name", "addr", addr)
+	t.log.Info("swim: a later process has this node's name", "addr", addr)
 	_ = t.dial(addr)
 }
 

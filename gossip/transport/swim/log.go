@@ -55,6 +55,25 @@ var rejections = []struct {
 	{"Failed to read remote state", rejectMalformed},
 }
 
+// ordinary says at which level a line with these words is logged, whatever
+// memberlist thinks of it; the first match holds. Nothing is wrong with this node
+// when others restart, move, leave or fail, nor when it does so itself; who can be
+// reached is what the list of members says.
+var ordinary = []struct {
+	words string
+	level slog.Level
+}{
+	{"Conflicting address for", slog.LevelDebug}, // NotifyConflict has it looked into
+	{"Refuting a suspect message", slog.LevelInfo},
+	{"Refuting a", slog.LevelDebug}, // what this node's former life said
+	{"use of closed network connection", slog.LevelDebug},
+	{"connection reset by peer", slog.LevelDebug},
+	{"broken pipe", slog.LevelDebug},
+	{"Failed fallback TCP ping", slog.LevelDebug},
+	{"Push/Pull with", slog.LevelDebug},
+	{"Failed to send", slog.LevelDebug},
+}
+
 // Write takes one line, "[LEVEL] memberlist: words".
 func (l *logAdapter) Write(b []byte) (int, error) {
 	line := strings.TrimSpace(string(b))
@@ -68,17 +87,31 @@ func (l *logAdapter) Write(b []byte) (int, error) {
 	if name, ok := suspected(line); ok {
 		l.suspect(name)
 	}
-	if reason, ok := rejection(line); ok {
+	reason, rejected := rejection(line)
+	if rejected {
 		l.count.inc(reason)
-		level = slog.LevelWarn
 		if !l.mayLog(reason) {
 			return len(b), nil
 		}
+		level = slog.LevelWarn
+	}
+	if !rejected || reason == rejectMalformed { // cut off, rather
+		level = ordinarily(line, level)
 	}
 	if l.logger != nil {
 		l.logger.Log(context.Background(), level, "swim: "+line)
 	}
 	return len(b), nil
+}
+
+// ordinarily returns the level of a line that would have another one otherwise.
+func ordinarily(line string, otherwise slog.Level) slog.Level {
+	for _, o := range ordinary {
+		if strings.Contains(line, o.words) {
+			return o.level
+		}
+	}
+	return otherwise
 }
 
 func (l *logAdapter) mayLog(reason counter) bool {

@@ -73,7 +73,7 @@ func listen(ctx context.Context, cfg Config, count *counters) (*sockets, error) 
 			break
 		}
 		if bind.Port() != 0 || attempt == bindAttempts {
-			return nil, fmt.Errorf("swim: listen %s: %w", cfg.Bind, err)
+			return nil, fmt.Errorf("swim: %w", err) // it says "listen", and where
 		}
 	}
 	if s.addr, err = advertised(ctx, cfg.Advertise, s.tcp.Addr().(*net.TCPAddr).AddrPort()); err != nil {

@@ -182,7 +182,7 @@ func (t *Transport) Close(ctx context.Context) error {
 
 // fail stops the transport for a reason of its own, which Err returns.
 func (t *Transport) fail(err error) {
-	t.log.Error("swim: stopping", "err", err)
+	t.log.Info("swim: stopping", "err", err)
 	go t.stop(doneContext(), err) // its end is t.done, which Close waits for
 }
 
