@@ -4,13 +4,14 @@ import "cmp"
 
 var _ Controller = (*AIMD)(nil)
 
-// AIMD is the paper's local adaptation (Paper §4): a run of exchanges that
-// overflowed lowers τ by a factor, a run of exchanges that did not raises it by a
-// constant. Only exchanges that this node initiated count. An exchange overflows
-// when more was pending than its budget carries. Zero fields take the default on
-// their line.
+// AIMD is the paper's local adaptation (Paper §4): it lowers τ by a factor after a
+// run of exchanges that overflowed, and raises it by a constant after a run that
+// did not. An exchange overflows when more is pending than its budget carries. Only
+// exchanges that this node began count, and none raises a τ that is as high as
+// the node desires: otherwise it would grow for as long as a cluster is idle.
+// τ begins at 0. Zero fields take the default on their line.
 type AIMD struct {
-	Patience int     // φ: how many exchanges make a run; default 5
+	Patience int     // φ: exchanges of a run; default 5
 	Decrease float64 // factor of τ; default 0.75
 	Increase float64 // updates per second; default 0.2
 
@@ -22,13 +23,15 @@ func (a *AIMD) Adapt(x Exchange, tau float64) float64 {
 	if !x.Initiated {
 		return tau
 	}
-	patience := cmp.Or(a.Patience, 5)
-	if x.Pending > x.Budget {
-		a.overflows, a.fits = a.overflows+1, 0
-	} else {
-		a.overflows, a.fits = 0, a.fits+1
-	}
 	switch {
+	case x.Pending > x.Budget:
+		a.overflows, a.fits = a.overflows+1, 0
+	case x.Mine.Desired > tau:
+		a.overflows, a.fits = 0, a.fits+1
+	default:
+		a.overflows, a.fits = 0, 0
+	}
+	switch patience := cmp.Or(a.Patience, 5); {
 	case a.overflows >= patience:
 		a.overflows = 0
 		return tau * cmp.Or(a.Decrease, 0.75)
@@ -39,5 +42,5 @@ func (a *AIMD) Adapt(x Exchange, tau float64) float64 {
 	return tau
 }
 
-// Capacity implements [Controller].
+// Capacity implements [Controller]: it does not know.
 func (a *AIMD) Capacity() float64 { return 0 }
