@@ -33,9 +33,7 @@ func (s *swarm) event() error {
 	kind := s.rng.Intn(32)
 	switch kind {
 	case 0, 1, 2, 3:
-		if !s.immortal {
-			s.lose(kind)
-		}
+		s.lose(kind)
 	case 4:
 		s.attachLate()
 	case 5, 6:
@@ -61,7 +59,7 @@ func (s *swarm) event() error {
 	case 20, 21:
 		s.recallAll()
 	case 22:
-		if n := s.any(); n.Up() && !s.immortal {
+		if n := s.any(); n.Up() {
 			s.Restart(n, true) // at once, before anybody notices
 		}
 	}

@@ -32,7 +32,6 @@ type swarm struct {
 	events    int
 	pace      time.Duration // between events, at most
 	small     bool          // tables of replicas are too small for all
-	immortal  bool          // no node loses what it knows: see newSwarm
 	siblings  bool          // space b is a multi-value register
 	eager     bool          // writes are pushed to all at once
 	loaded    bool          // nodes write in the background
@@ -99,9 +98,6 @@ func newSwarm(seed int64, weak weakness, trace io.Writer) (*swarm, error) {
 	if cfg.Engine.MaxDrift > 0 {
 		s.maxSkew = 4 * time.Second
 	}
-	// A dirty node whose exceptions do not fit beside the largest update is heard of
-	// gapless batches only; if it never becomes clean, what it knows stays with it.
-	s.immortal = s.padding != "" && cfg.Engine.MaxStream < 5000
 	s.draw(&cfg)
 	var err error
 	if s.Sim, err = sim.New(cfg); err != nil {
