@@ -55,7 +55,7 @@ type api struct {
 	end       context.CancelFunc // … after this
 }
 
-func newAPI(node *gossip.Node, keys *model.Map[[]byte], registry *prometheus.Registry) *api {
+func newAPI(node *gossip.Node, keys *model.Map[[]byte], registry *prometheus.Registry, heartbeat time.Duration) *api {
 	a := &api{node: node, keys: keys, heartbeat: heartbeat}
 	a.ending, a.end = context.WithCancel(context.Background())
 	a.streams = newStreams(a.ending, keys)

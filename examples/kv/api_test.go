@@ -42,7 +42,7 @@ func serveWith(t *testing.T, change func(*api, *http.Server)) (base string, a *a
 	if err := node.Attach(space, keys); err != nil {
 		t.Fatal(err)
 	}
-	a = newAPI(node, keys, registry)
+	a = newAPI(node, keys, registry, defaultHeartbeat)
 	server := httptest.NewUnstartedServer(a)
 	change(a, server.Config)
 	server.Start()

@@ -70,7 +70,7 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 		listen.Close()
 		return nil, cmp.Or(err, node.Close())
 	}
-	api := newAPI(node, keys, registry)
+	api := newAPI(node, keys, registry, o.heartbeat)
 	d := &daemon{
 		node:   node,
 		listen: listen,

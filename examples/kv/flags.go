@@ -12,12 +12,20 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
 // maxName is how many bytes a node name or cluster id may have.
 const maxName = 128
+
+// How long a stream without events may be silent.
+const (
+	defaultHeartbeat = 15 * time.Second
+	minHeartbeat     = 100 * time.Millisecond
+	maxHeartbeat     = time.Hour
+)
 
 // options are the command line, checked.
 type options struct {
@@ -28,6 +36,7 @@ type options struct {
 	join      []string
 	cluster   string
 	key       []byte
+	heartbeat time.Duration
 	level     slog.Level
 }
 
@@ -52,7 +61,8 @@ routes:
                                   X-Next-After is what &after= must be for the next
   GET /v1/watch?prefix=P          server-sent events: the state, then what changes;
                                   Last-Event-ID goes on within 2 minutes, or gets
-                                  an event "reset" and the state again
+                                  an event "reset" and the state again; a comment
+                                  every -heartbeat shows that the daemon lives
   GET /v1/members, /v1/status, /healthz, /metrics
 `
 
@@ -66,6 +76,7 @@ func flagSet(o *options, raw *rawFlags) *flag.FlagSet {
 	fs.StringVar(&raw.join, "join", "", "`addresses` of nodes to join, separated by commas (default: wait to be joined)")
 	fs.StringVar(&o.cluster, "cluster", "kv", "cluster `id`: nodes with different ids never exchange anything")
 	fs.StringVar(&raw.key, "key", "", "key that encrypts gossip, in `hex`: 16, 24 or 32 bytes, the same on all nodes (default: plain)")
+	fs.DurationVar(&o.heartbeat, "heartbeat", defaultHeartbeat, "`time` between the comments that show a client of /v1/watch that the daemon lives, 100ms to 1h")
 	fs.StringVar(&raw.level, "log-level", "info", "`level` from which logs are written: debug, info, warn or error")
 	return fs
 }
@@ -107,6 +118,9 @@ func parseFlags(args []string) (options, error) {
 		if err := checkAdvertise(o.advertise); err != nil {
 			return o, fmt.Errorf("-advertise: %w", err)
 		}
+	}
+	if o.heartbeat < minHeartbeat || o.heartbeat > maxHeartbeat {
+		return o, fmt.Errorf("-heartbeat: want %v to %v, got %v", minHeartbeat, maxHeartbeat, o.heartbeat)
 	}
 	return o, o.parseRaw(raw)
 }

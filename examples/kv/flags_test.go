@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -37,6 +38,11 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-join", "127.0.0.1:0"}, "-join"},
 		{[]string{"-join", "somewhere"}, "-join"},
 		{[]string{"-log-level", "loud"}, "-log-level"},
+		{[]string{"-heartbeat", "15"}, "heartbeat"},
+		{[]string{"-heartbeat", "0s"}, "-heartbeat: want 100ms to 1h0m0s, got 0s"},
+		{[]string{"-heartbeat", "-15s"}, "-heartbeat"},
+		{[]string{"-heartbeat", "99ms"}, "-heartbeat"},
+		{[]string{"-heartbeat", "61m"}, "-heartbeat"},
 	}
 	for _, tt := range tests {
 		var stdout, stderr bytes.Buffer
@@ -55,19 +61,20 @@ func TestGoodFlags(t *testing.T) {
 	o, err := parseFlags([]string{
 		"-name", "a", "-bind", ":0", "-http", "[::1]:0", "-advertise", "node.example:7946",
 		"-join", "127.0.0.1:7946, [::1]:7947,db-1.example:7946", "-key", strings.Repeat("0f", 32), "-log-level", "debug",
+		"-heartbeat", "100ms",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" {
+	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" || o.heartbeat != 100*time.Millisecond {
 		t.Errorf("options = %+v", o)
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		t.Skip("no host name: ", err)
 	}
-	if o, err := parseFlags(nil); err != nil || o.name != host {
-		t.Errorf("default name = %q, %v; want %q", o.name, err, host)
+	if o, err := parseFlags(nil); err != nil || o.name != host || o.heartbeat != 15*time.Second {
+		t.Errorf("default name and heartbeat = %q, %v, %v; want %q, 15 s", o.name, o.heartbeat, err, host)
 	}
 }
 
@@ -76,7 +83,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Errorf("kv -help = %d, stderr %q", code, stderr.String())
 	}
-	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "log-level"} {
+	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "heartbeat", "log-level"} {
 		if !strings.Contains(stdout.String(), "\n  -"+flag+" ") {
 			t.Errorf("help does not list -%s", flag)
 		}

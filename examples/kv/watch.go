@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// heartbeat is how long a stream without events is silent.
-const heartbeat = 15 * time.Second
-
 // slowClient is how long a client may leave what is sent to it unread before its
 // connection is cut off.
 const slowClient = 30 * time.Second
@@ -24,7 +21,8 @@ const slowClient = 30 * time.Second
 // comes back within two minutes, with the last id that it got in Last-Event-ID, goes
 // on after that event. If the id says nothing to this daemon (any more), the first
 // event is reset, with the data {}: the client must forget what it knows, and the
-// state follows. A comment every 15 seconds shows that the daemon lives.
+// state follows. A comment every 15 seconds, or what -heartbeat says, shows that the
+// daemon lives.
 func (a *api) watch(w http.ResponseWriter, r *http.Request) {
 	query, err := parameters(r, "prefix")
 	if err != nil {

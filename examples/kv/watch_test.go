@@ -265,6 +265,26 @@ func TestWatchOutlivesTimeouts(t *testing.T) {
 	c.silent(base, "k")
 }
 
+// What -heartbeat says is what streams do.
+func TestHeartbeatFlag(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a", "-heartbeat", "100ms")
+	c := openStream(t, "http://"+a.http, "", "")
+	begin := time.Now()
+	for beats := 0; beats < 4; { // the first comment comes at once
+		line, ok := c.line()
+		if !ok {
+			t.Fatal("the stream has ended")
+		}
+		if line == ":" {
+			beats++
+		}
+	}
+	if took := time.Since(begin); took < 200*time.Millisecond {
+		t.Errorf("three comments within %v, want one each 100 ms", took)
+	}
+}
+
 func TestWatchEnds(t *testing.T) {
 	base, a := serveWith(t, func(*api, *http.Server) {})
 	c, d := openStream(t, base, "", ""), openStream(t, base, "", "")
