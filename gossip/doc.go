@@ -112,6 +112,7 @@
 //	scuttlebutt_epochs_total                                epochs     taken after the start, having met an own later life
 //	scuttlebutt_mismatches_total                            events     same vectors, different state: a defect; repaired
 //	scuttlebutt_cleanings_total                             exchanges  that a clean peer granted, to clean this node
+//	scuttlebutt_rebased_total                               replicas   whose horizon was freed of what died with its holders
 //	scuttlebutt_repairs_total                               repairs    begun
 //	scuttlebutt_repaired_updates_total                      updates    that repairs brought or dropped
 //	scuttlebutt_staleness_seconds                           seconds    histogram, 1 ms to 5 min, fine from 50 to 500 ms and from

@@ -83,6 +83,7 @@ var (
 	descEpochs     = desc("epochs_total", "New epochs that this node took after its start.")
 	descMismatches = desc("mismatches_total", "Equal vectors with different state.")
 	descCleanings  = desc("cleanings_total", "Cleaning exchanges that a clean peer granted.")
+	descRebased    = desc("rebased_total", "Horizons freed of what died with its holders.")
 	descRepairs    = desc("repairs_total", "Repairs begun.")
 	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought or dropped.")
 
@@ -112,6 +113,7 @@ var scalars = []struct {
 	{descEpochs, func(s engine.Stats) uint64 { return s.Epochs }},
 	{descMismatches, func(s engine.Stats) uint64 { return s.Mismatches }},
 	{descCleanings, func(s engine.Stats) uint64 { return s.Cleanings }},
+	{descRebased, func(s engine.Stats) uint64 { return s.Rebased }},
 	{descRepairs, func(s engine.Stats) uint64 { return s.Repairs }},
 	{descRepaired, func(s engine.Stats) uint64 { return s.Repaired }},
 }
