@@ -301,13 +301,14 @@ func TestOrdersAgainstObvious(t *testing.T) {
 	})
 }
 
-// The same for every room, on a few backlogs.
+// The same for every room up to 100 bytes, and every hundredth more, on a few
+// backlogs.
 func TestOrdersForEveryRoom(t *testing.T) {
 	stocks := rapid.Custom(func(rt *rapid.T) *stock { return newStock(rt, t) })
 	for seed := range 4 {
 		s := stocks.Example(seed)
 		for _, o := range orders {
-			for room := 1; room < 4000; room += 1 + room/200 {
+			for room := 1; room < 4000; room += 1 + room/100 {
 				s.check(t, o, room)
 			}
 		}
@@ -318,7 +319,7 @@ func TestOrdersForEveryRoom(t *testing.T) {
 // or one more.
 func TestBreadthIsFair(t *testing.T) {
 	n, codec := equalBacklogs(t, engine.Breadth, 12, 30)
-	for room := 200; room < 50_000; room += 97 {
+	for room := 200; room < 50_000; room += 193 {
 		m := message(engine.Ack, 1)
 		size := n.Pack(int64(room), m, nil, room)
 		least, most := 30, 0
