@@ -104,6 +104,9 @@ func (c *checker) learn(n *Node, u *model.Update) *record {
 		clear(c.agreed)
 		c.order = c.order[:0]
 	}
+	if len(u.Deps) > 0 {
+		c.checkDeps(n, u)
+	}
 	if !fresh && !r.says(u) {
 		_ = c.sim.violate("I2", n, "%v has two contents: %s and %s", u.Dot, describe(&r.Update), describe(u))
 	}

@@ -48,6 +48,7 @@ const (
 	countCleaningAsked
 	countCleaningGranted
 	countCleaningRefused
+	countRebased
 	counted
 )
 
@@ -64,6 +65,7 @@ var countNames = [counted]string{
 	countRepair: "repair", countRepaired: "update repaired", countMismatch: "state hashes differed",
 	countEpoch: "new epoch", countFork: "fork", countAhead: "clock ran ahead", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
+	countRebased: "horizon rebased",
 }
 
 // counts is how often each happened, without what the engines of present lives
@@ -126,6 +128,7 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countAhead, s.Held)
 	c.add(countTimeout, s.Exchanges.Timeout)
 	c.add(countCleaningGranted, s.Cleanings)
+	c.add(countRebased, s.Rebased)
 }
 
 // Counts returns how often each of the things happened that a simulation is for:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // checkGrowth compares a vector with what it was: it grows (I1), but for what a
@@ -40,6 +41,16 @@ func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 		}
 		b := &batches[i]
 		c.sim.counts.when(countClosedHole, b.Closed && clock.Version(len(b.Updates)) < b.Through-b.From)
+	}
+}
+
+// checkDeps looks for what an update builds on: it is known before (DESIGN §5).
+func (c *checker) checkDeps(n *Node, u *model.Update) {
+	v := n.engine.Vector()
+	for _, d := range u.Deps {
+		if !v.Covers(d) {
+			_ = c.sim.violate("Deps", n, "%s came before %v, on which it builds, at %v", describe(u), d, v)
+		}
 	}
 }
 

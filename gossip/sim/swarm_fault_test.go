@@ -24,46 +24,50 @@ func (s *swarm) run() error {
 
 // event writes something, lets time pass, and sometimes breaks something.
 func (s *swarm) event() error {
-	if err := s.write(); err != nil {
-		return err
+	for range 1 + s.rng.Intn(s.burst) {
+		if err := s.write(); err != nil {
+			return err
+		}
 	}
 	if err := s.Run(time.Duration(s.rng.Int63n(int64(s.pace)))); err != nil {
 		return err
 	}
-	kind := s.rng.Intn(32)
-	switch kind {
-	case 0, 1, 2, 3:
-		s.lose(kind)
-	case 4:
-		s.attachLate()
-	case 5, 6:
-		s.Replay(5)
-	case 7, 8:
-		s.split()
-	case 9, 10, 11, 12:
-		s.Heal()
-	case 13:
-		s.turnClock()
-	case 14:
-		s.Pause(s.living())
-	case 15, 16, 17:
-		s.resumeAll()
-	case 18:
-		if s.joined < 10 {
-			s.join()
-		}
-	case 19:
-		if at, peer := s.living(), s.any(); at != peer {
-			s.Forget(at, peer)
-		}
-	case 20, 21:
-		s.recallAll()
-	case 22:
-		if n := s.any(); n.Up() {
-			s.Restart(n, true) // at once, before anybody notices
-		}
+	if do := pick(s.rng, s.faults...); do != nil {
+		do(s)
 	}
 	return nil
+}
+
+// faults are what breaks, and mends, in clusters that have it. Each cluster has
+// about half of them: with all of them at once some would hide what others show.
+var faults = []struct {
+	weight int
+	do     func(*swarm)
+}{
+	{1, (*swarm).comeBack},
+	{1, (*swarm).crash},
+	{1, (*swarm).revive},
+	{1, (*swarm).leave},
+	{1, (*swarm).bounce},
+	{1, (*swarm).attachLate},
+	{2, func(s *swarm) { s.Replay(5) }},
+	{4, (*swarm).split},
+	{1, (*swarm).turnClock},
+	{2, (*swarm).pause},
+	{1, (*swarm).grow},
+	{2, (*swarm).forget},
+}
+
+// drawFaults draws which of them a cluster has.
+func (s *swarm) drawFaults() {
+	s.faults = make([]func(*swarm), 8) // nothing breaks
+	for _, f := range faults {
+		if chance(s.rng, 2) {
+			for range f.weight {
+				s.faults = append(s.faults, f.do)
+			}
+		}
+	}
 }
 
 // any returns a node, living or not.
@@ -88,26 +92,47 @@ func (s *swarm) alive() int {
 	return k
 }
 
-// lose takes what a node knows away, or gives it back.
-func (s *swarm) lose(kind int) {
-	switch n := s.any(); {
-	case kind == 0:
-		s.comeBack(n)
-	case !n.Up():
-		s.Restart(n, s.rng.Intn(2) == 0)
-	case s.alive() < 3:
-	case kind == 1:
-		s.Leave(n)
-	default:
+// crash stops a node that may never come back.
+func (s *swarm) crash() {
+	if s.alive() > 2 {
+		s.Crash(s.living())
+		s.died = true
+	}
+}
+
+// leave lets a node leave.
+func (s *swarm) leave() {
+	if s.alive() > 2 {
+		s.Leave(s.living())
+		s.died = true
+	}
+}
+
+// revive starts a node again that is down, or one that crashes with its state; it
+// may have lost that.
+func (s *swarm) revive() {
+	n := s.any()
+	if n.Up() && s.alive() > 2 {
 		s.Crash(n)
 	}
+	if !n.Up() {
+		s.Restart(n, chance(s.rng, 2))
+		s.died = true
+	}
+}
+
+// bounce restarts a node with its state before anybody notices.
+func (s *swarm) bounce() {
+	s.Restart(s.living(), true)
 	s.died = true
 }
 
 // comeBack starts a node again that lost everything but its name. Once for each
 // node the wall clock stepped back meanwhile: a second time might give two lives one
 // identity, which is a fork, and no part of this.
-func (s *swarm) comeBack(n *sim.Node) {
+func (s *swarm) comeBack() {
+	n := s.any()
+	s.died = true
 	if chance(s.rng, 3) && !s.steppedBy[n] {
 		s.steppedBy[n] = true
 		s.seen["clock stepped back"]++
@@ -132,8 +157,12 @@ func (s *swarm) attachLate() {
 	}
 }
 
-// split cuts the network: in two, around one node, or one way only.
+// split cuts the network, in two, around one node, or one way only, or heals it.
 func (s *swarm) split() {
+	if s.isCut = !s.isCut || chance(s.rng, 4); !s.isCut {
+		s.Heal()
+		return
+	}
 	switch s.rng.Intn(3) {
 	case 0:
 		s.seen["cut in halves"]++
@@ -160,6 +189,31 @@ func (s *swarm) turnClock() {
 	}
 }
 
+// pause stops a node for a while, or lets all go on.
+func (s *swarm) pause() {
+	if chance(s.rng, 2) {
+		s.Pause(s.living())
+	} else {
+		s.resumeAll()
+	}
+}
+
+// grow adds a node.
+func (s *swarm) grow() {
+	if s.joined < 10 {
+		s.join()
+	}
+}
+
+// forget lets a node take another for gone, or all know better.
+func (s *swarm) forget() {
+	if at, peer := s.living(), s.any(); at == peer || chance(s.rng, 2) {
+		s.recallAll()
+	} else {
+		s.Forget(at, peer)
+	}
+}
+
 func (s *swarm) resumeAll() {
 	for _, n := range s.Nodes() {
 		s.Resume(n)
@@ -180,7 +234,7 @@ func (s *swarm) recallAll() {
 func (s *swarm) write() error {
 	n := s.living()
 	space := pick(s.rng, "a", "b")
-	d := model.Draft{Key: fmt.Append(nil, "k", s.rng.Intn(6)), Value: []byte(strings.Repeat("v", s.rng.Intn(200)))}
+	d := model.Draft{Key: fmt.Append(nil, "k", s.rng.Intn(s.keys)), Value: []byte(strings.Repeat("v", s.rng.Intn(200)))}
 	if chance(s.rng, 8) {
 		d.Kind, d.Value = model.Tombstone, nil
 	}

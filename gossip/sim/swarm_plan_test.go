@@ -37,6 +37,10 @@ type swarm struct {
 	loaded    bool          // nodes write in the background
 	maxSkew   time.Duration
 	maxUpdate int
+	keys      int // of each space that are written to
+	burst     int // writes per event, at most
+	faults    []func(*swarm)
+	isCut     bool
 	died      bool
 	steppedBy map[*sim.Node]bool // nodes that came back with a clock that stepped back
 	onlies    []clock.Dot        // updates that nothing supersedes
@@ -84,7 +88,9 @@ func newSwarm(seed int64, weak weakness, trace io.Writer) (*swarm, error) {
 		events: 40 + rng.Intn(80), padding: strings.Repeat("x", pick(rng, 0, 0, 110)),
 		pace:     pick(rng, 20*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond),
 		siblings: chance(rng, 3), eager: chance(rng, 3),
+		keys: pick(rng, 2, 6, 6), burst: pick(rng, 1, 1, 1, 3),
 	}
+	s.drawFaults()
 	cfg := sim.Config{
 		Seed: seed, Engine: sizes(rng), Link: link(rng), Tamper: weak.tamper, Models: s.models, Spaces: s.spacesOf,
 		Check: pick(rng, sim.Touched, sim.Touched, sim.Touched, sim.Every),
