@@ -86,6 +86,7 @@ func (w *world) countSnapshots() *int {
 // becomes clean again and again, each time within ten seconds: after three it asks
 // for a snapshot (R5).
 func TestCleaningUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, every := range []time.Duration{25 * time.Millisecond, 100 * time.Millisecond} {
 		w := overloaded(t, 1, 5, 1, slow)
 		served := w.countSnapshots()
@@ -98,6 +99,7 @@ func TestCleaningUnderLoad(t *testing.T) {
 
 // Two of five are dirty all the time; both get their turn (R5).
 func TestTwoDirtyNodes(t *testing.T) {
+	t.Parallel()
 	w := overloaded(t, 2, 5, 2, slow)
 	served := w.countSnapshots()
 	times, longest := w.load(40*time.Second, 50*time.Millisecond, w.nodes[2:], w.nodes[:2])

@@ -16,6 +16,7 @@ var seeds = flag.Int("seeds", 10, "how many seeds the random runs of the engine 
 // A random cluster under loss, duplication, reordering, tiny budgets and
 // concurrent overwrites keeps every invariant on the way and ends equal.
 func TestRandomRuns(t *testing.T) {
+	t.Parallel()
 	sometimes := map[string]uint64{}
 	for seed := range int64(*seeds) {
 		w := newWorld(t, seed, 0, engine.Config{})
@@ -98,6 +99,7 @@ func (w *world) replay() {
 // 20 nodes, 50 updates each, 30 % loss: all equal within the bound of I10 once
 // they are quiet, counted from the end of the writes with a bound widened for loss.
 func TestTwentyNodes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 20, engine.Config{MinInterval: time.Second, MaxInterval: time.Second})
 	for i := range 50 {
 		for j, n := range w.nodes {

@@ -66,6 +66,7 @@ func TestHolderOfSuccessorDies(t *testing.T) {
 // The same at random: small budgets, overwrites, and three of six nodes that die
 // at the end of the writes. Survivors end equal and show the same.
 func TestSurvivorsAgree(t *testing.T) {
+	t.Parallel()
 	for seed := range int64(*seeds) {
 		w := newWorld(t, seed, 6, engine.Config{Budget: 60, Interval: 100 * time.Millisecond})
 		w.faults.delay = 30 * time.Millisecond

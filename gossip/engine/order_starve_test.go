@@ -70,6 +70,7 @@ func overload(t *testing.T, seed int64, order engine.Order, nodes, keys int) (ot
 // wait for ever: with Hybrid they are less than 10 rounds behind, and always less
 // than with Depth. Every 10 seeds asked for are one here.
 func TestNoStarvation(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ nodes, keys int }{{8, 64}, {8, 0}, {16, 0}} {
 		worst := map[engine.Order]time.Duration{}
 		for _, order := range []engine.Order{engine.Hybrid, engine.Depth} {
@@ -149,6 +150,7 @@ func skewed(t *testing.T, skew time.Duration, part float64) (wrong, others time.
 // A clock that is wrong by an hour gains no more than one that is 30 s slow, or
 // fast by what its updates take to arrive; and the others lose little.
 func TestWrongClockGainsLittle(t *testing.T) {
+	t.Parallel()
 	for _, part := range []float64{0.9, 0.5} {
 		_, right := skewed(t, 0, part)
 		for _, tt := range []struct{ skew, bound time.Duration }{{-time.Hour, -30 * time.Second}, {time.Hour, time.Second}} {

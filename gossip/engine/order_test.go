@@ -290,6 +290,7 @@ func (s *stock) check(t rapid.TB, o engine.Order, room int) {
 // Whatever the backlog and the room, each order packs exactly what its slow
 // version does.
 func TestOrdersAgainstObvious(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newStock(rt, t)
 		for _, o := range orders {
@@ -304,6 +305,7 @@ func TestOrdersAgainstObvious(t *testing.T) {
 // The same for every room up to 100 bytes, and every hundredth more, on a few
 // backlogs.
 func TestOrdersForEveryRoom(t *testing.T) {
+	t.Parallel()
 	stocks := rapid.Custom(func(rt *rapid.T) *stock { return newStock(rt, t) })
 	for seed := range 4 {
 		s := stocks.Example(seed)
@@ -318,6 +320,7 @@ func TestOrdersForEveryRoom(t *testing.T) {
 // With equal backlogs, Breadth gives every replica the same number of updates,
 // or one more.
 func TestBreadthIsFair(t *testing.T) {
+	t.Parallel()
 	n, codec := equalBacklogs(t, engine.Breadth, 12, 30)
 	for room := 200; room < 50_000; room += 193 {
 		m := message(engine.Ack, 1)

@@ -15,6 +15,7 @@ import (
 // For every budget from one byte up, an ACK carries exactly what the order puts
 // first and fits, and no message is over its limit (I11).
 func TestPackAgainstObvious(t *testing.T) {
+	t.Parallel()
 	const limit = 4000
 	w := newWorld(t, 11, 1, engine.Config{Order: engine.Span, MaxUpdate: 400, MaxStream: limit})
 	n := w.nodes[0]

@@ -47,6 +47,7 @@ func (w *world) healed() {
 // A node that lost most of what it retained gets it back, in chunks, and nobody
 // else loses anything (R12).
 func TestRepairBringsLostUpdatesBack(t *testing.T) {
+	t.Parallel()
 	for _, cfg := range []engine.Config{{}, {MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512}} {
 		w := damaged(t, 3000, cfg)
 		victim := w.nodes[1]

@@ -326,7 +326,10 @@ var cases = flag.Int("cases", 100, "histories for each right model")
 
 func check[M model.Model](cfg modeltest.Config[M]) func(*testing.T) {
 	cfg.Cases = *cases
-	return func(t *testing.T) { modeltest.Check(t, cfg) }
+	return func(t *testing.T) {
+		t.Parallel()
+		modeltest.Check(t, cfg)
+	}
 }
 
 func TestRightModelsPass(t *testing.T) {
