@@ -25,6 +25,7 @@ func (p *paper) controlFigures() []figure {
 			x: "t (s)", y: "mean τ (updates/s)", sheet: rates, top: 1.15 * sc.capacity(0),
 		}
 		if pub, ok := publishedRates[sc.nodes]; ok && !p.quick {
+			rate.title += ringsArePublished
 			rate.marks = []mark{{"AIMD", 30, pub.t30}, {"AIMD", 60, pub.t60}, {"AIMD", 90, pub.t90}, {"AIMD", 113, pub.dip}, {"AIMD", 165, pub.last}}
 		}
 		all = append(all, rate, figure{

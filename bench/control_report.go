@@ -103,17 +103,17 @@ func (c *controlled) typical() float64 {
 func (c *controlled) spike() float64 { return slices.Max(c.worst.between(halveAt, settled)) }
 
 func (p *paper) controlTargets(sc scale, aimd, quota *controlled) []target {
-	var all []target
 	n := func(what string) string { return fmt.Sprintf("N=%d, %s", sc.nodes, what) }
-	if pub, ok := publishedRates[sc.nodes]; ok && !p.quick {
-		all = append(all,
-			near(n("AIMD: rate at 90 s"), aimd.at90(), pub.t90, 0.15, 2, ""),
-			near(n("AIMD: rate from 150 s on"), aimd.last(), pub.last, 0.15, 2, ""))
+	all := []target{atLeast(n("quota: Jain's index"), quota.fairness(), 0.98, 3, "")}
+	if p.quick {
+		return all
 	}
+	pub := publishedRates[sc.nodes]
 	return append(all,
+		near(n("AIMD: rate at 90 s"), aimd.at90(), pub.t90, 0.15, 2, ""),
+		near(n("AIMD: rate from 150 s on"), aimd.last(), pub.last, 0.15, 2, ""),
 		atLeast(n("quota: rate at 90 s"), quota.at90(), 0.75*sc.capacity(60), 2, ""),
 		atLeast(n("quota: rate from 150 s on"), quota.last(), 0.75*sc.capacity(lastFrom), 2, ""),
-		atLeast(n("quota: Jain's index"), quota.fairness(), 0.98, 3, ""),
 		atMost(n("quota: max staleness"), quota.stalest(), math.Log(float64(sc.nodes))+4, 1, " s"))
 }
 

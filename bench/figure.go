@@ -172,7 +172,7 @@ func (f figure) addMark(p *plot.Plot, m mark) error {
 	if err != nil {
 		return err
 	}
-	s.GlyphStyle = draw.GlyphStyle{Color: inkOf(m.curve).color, Radius: vg.Points(4), Shape: draw.RingGlyph{}}
+	s.GlyphStyle = draw.GlyphStyle{Color: inkOf(m.curve).color, Radius: vg.Points(4.5), Shape: draw.RingGlyph{}}
 	p.Add(s)
 	return nil
 }

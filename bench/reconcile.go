@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"math"
 
-	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/sim"
 )
 
@@ -24,10 +22,11 @@ type reconciled struct {
 	light curve // the same of what the half of participants wrote that writes least
 }
 
-// loads of experiment 1.
+// load makes participants write in the second that begins now, each so often on
+// average.
 type load func(w *swarm, writes int)
 
-// evenLoad lets each participant write so often in the second that begins now.
+// evenLoad lets each participant write equally often (the paper's).
 func evenLoad(w *swarm, writes int) {
 	for range writes {
 		for i := range w.nodes {
@@ -68,23 +67,9 @@ func writesIn(t int) int {
 	}
 }
 
-// reconcile runs experiment 1 on real engines.
-func reconcile(ctx context.Context, name string, sc scale, order engine.Order, write load, seed int64) (reconciled, error) {
-	w, err := newSwarm(sc, order, seed, nil)
-	if err != nil {
-		return reconciled{}, err
-	}
-	out := reconciled{stale: curve{name: name}, worst: curve{name: name}, light: curve{name: name}}
-	err = w.seconds(ctx, reconcileS, func(t int) {
-		if t == 0 {
-			w.codec.SetCost(0)
-		} else if t == limitFrom {
-			w.codec.SetCost(1)
-		}
-		out.note(w.lag())
-		write(w, writesIn(t))
-	})
-	return out, err
+// reconciledAs returns an empty result of an order.
+func reconciledAs(name string) reconciled {
+	return reconciled{stale: curve{name: name}, worst: curve{name: name}, light: curve{name: name}}
 }
 
 func (r *reconciled) note(l lag) {

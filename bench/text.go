@@ -14,12 +14,13 @@ type text struct {
 	title string
 	head  []string
 	rows  [][]string
+	words int // columns beyond the first that are aligned to the left
 }
 
 func (t *text) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// write prints the table with columns aligned, the first one to the left and the
-// others to the right, and an empty line after it.
+// write prints the table with columns aligned, words to the left and figures to the
+// right, and an empty line after it.
 func (t *text) write(w io.Writer) {
 	widths := make([]int, len(t.head))
 	for _, row := range append([][]string{t.head}, t.rows...) {
@@ -31,10 +32,13 @@ func (t *text) write(w io.Writer) {
 		var b strings.Builder
 		for i, cell := range cells {
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
+			if i > 0 {
+				b.WriteString("  ")
+			}
+			if i <= t.words {
 				b.WriteString(cell + pad)
 			} else {
-				b.WriteString("  " + pad + cell)
+				b.WriteString(pad + cell)
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
@@ -72,6 +76,14 @@ func fixed(v float64, decimals int) string {
 		whole = "−" + whole
 	}
 	return whole
+}
+
+// quantity is fixed with a unit behind, unless there is no value.
+func quantity(v float64, decimals int, unit string) string {
+	if math.IsNaN(v) {
+		return fixed(v, decimals)
+	}
+	return fixed(v, decimals) + unit
 }
 
 // percent formats how far ours is from published, with its sign.
