@@ -201,7 +201,7 @@ func (s *Sim) Restart(n *Node, keep bool) *Node {
 			return n
 		}
 	}
-	n.gone = false
+	n.gone, n.leaving = false, false
 	if keep {
 		s.counts.add(countRestartKeeping, 1)
 		s.trace.event(s, "restart keeping its state", n)

@@ -53,6 +53,9 @@ func (n *Node) Name() string { return n.name }
 // Up reports whether the node is running, paused or not.
 func (n *Node) Up() bool { return n.state != down }
 
+// Leaving reports whether the node is about to leave: it runs for a little longer.
+func (n *Node) Leaving() bool { return n.leaving }
+
 // Engine returns the engine of the node's present or last life. Only the simulator
 // may call what changes it.
 func (n *Node) Engine() *engine.Engine { return n.engine }

@@ -49,6 +49,7 @@ var faults = []struct {
 	{1, (*swarm).revive},
 	{1, (*swarm).leave},
 	{1, (*swarm).bounce},
+	{2, (*swarm).orphan},
 	{1, (*swarm).attachLate},
 	{2, func(s *swarm) { s.Replay(5) }},
 	{4, (*swarm).split},
@@ -82,10 +83,11 @@ func (s *swarm) living() *sim.Node {
 	}
 }
 
+// alive counts the nodes that live and mean to.
 func (s *swarm) alive() int {
 	k := 0
 	for _, n := range s.Nodes() {
-		if n.Up() {
+		if n.Up() && !n.Leaving() {
 			k++
 		}
 	}
@@ -94,16 +96,16 @@ func (s *swarm) alive() int {
 
 // crash stops a node that may never come back.
 func (s *swarm) crash() {
-	if s.alive() > 2 {
-		s.Crash(s.living())
+	if n := s.living(); s.alive() > 2 {
+		s.Crash(n)
 		s.died = true
 	}
 }
 
 // leave lets a node leave.
 func (s *swarm) leave() {
-	if s.alive() > 2 {
-		s.Leave(s.living())
+	if n := s.living(); s.alive() > 2 {
+		s.Leave(n)
 		s.died = true
 	}
 }
@@ -118,6 +120,21 @@ func (s *swarm) revive() {
 	if !n.Up() {
 		s.Restart(n, chance(s.rng, 2))
 		s.died = true
+	}
+}
+
+// orphan takes away much of what could explain the holes of a dirty node.
+func (s *swarm) orphan() {
+	for _, n := range s.Nodes() {
+		if n.Up() && !n.Engine().Clean() {
+			for _, o := range s.Nodes() {
+				if o != n && o.Up() && chance(s.rng, 2) {
+					s.Restart(o, false)
+					s.died = true
+				}
+			}
+			return
+		}
 	}
 }
 
