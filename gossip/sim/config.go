@@ -68,7 +68,11 @@ func (c Config) Validate() error {
 	if err := c.Link.validate(); err != nil {
 		return fmt.Errorf("sim: Config.Link: %w", err)
 	}
-	return c.withDefaults().engineOf("n"+strconv.Itoa(c.Nodes), 0, source(0)).Validate()
+	c = c.withDefaults()
+	if len(c.Models()) == 0 {
+		return fmt.Errorf("sim: Config.Models: there are none")
+	}
+	return c.engineOf("n"+strconv.Itoa(c.Nodes), 0, source(0)).Validate()
 }
 
 func (c Config) withDefaults() Config {

@@ -6,8 +6,8 @@ import "math/rand"
 // give the same answer.
 type Cut func(from, to string) bool
 
-// Halves cuts nodes into two sides of random sizes. Who is not among them is on the
-// first side.
+// Halves cuts nodes into two sides of random sizes, none empty if there are two
+// nodes. Who is not among them is on the first side.
 func Halves(rng *rand.Rand, nodes []*Node) Cut {
 	side := draw(rng, nodes)
 	return func(from, to string) bool { return side[from] != side[to] }
@@ -27,10 +27,17 @@ func OneWay(rng *rand.Rand, nodes []*Node) Cut {
 // draw puts each node on a side.
 func draw(rng *rand.Rand, nodes []*Node) map[string]bool {
 	side := make(map[string]bool, len(nodes))
-	for _, n := range nodes {
-		side[n.name] = rng.Intn(2) == 0
+	for {
+		second := 0
+		for _, n := range nodes {
+			if side[n.name] = rng.Intn(2) == 0; side[n.name] {
+				second++
+			}
+		}
+		if len(nodes) < 2 || second > 0 && second < len(nodes) {
+			return side
+		}
 	}
-	return side
 }
 
 // Cut adds a cut to those in force: a message passes that none of them stops. What

@@ -2,7 +2,9 @@ package sim
 
 import (
 	"context"
+	"slices"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
@@ -11,7 +13,7 @@ var _ model.Host = (*host)(nil)
 // host is what a handle knows of its node.
 type host struct {
 	sim   *Sim
-	node  *Node
+	node  *Node // nil: an oracle's, which nobody writes to or watches
 	space string
 }
 
@@ -23,6 +25,9 @@ func (h *host) RUnlock() {}
 
 // Write implements model.Host. It never waits.
 func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error {
+	if h.node == nil {
+		return ErrDown
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -33,7 +38,53 @@ func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error
 	return h.sim.Write(h.node, h.space, tx.Drafts()...)
 }
 
-// Watch implements model.Host: there is nobody to wait, so the loop ends at once.
-func (h *host) Watch(_ context.Context, w model.Watcher) func(yield func() bool) {
-	return func(func() bool) { w.Start() }
+// Watch implements model.Host. While the loop waits it moves the simulation on: it
+// ends with the simulation, too, and at once where an event is under way already.
+func (h *host) Watch(ctx context.Context, w model.Watcher) func(yield func() bool) {
+	return func(yield func() bool) {
+		w.Start()
+		if h.node == nil {
+			return
+		}
+		life := h.node.engine
+		n := h.node
+		n.watchers = append(n.watchers, watcher{w, h.space})
+		defer func() {
+			n.watchers = slices.DeleteFunc(n.watchers, func(o watcher) bool { return o.Watcher == w })
+		}()
+		for ctx.Err() == nil {
+			switch {
+			case w.Take():
+				if !yield() {
+					return
+				}
+			case h.sim.stepping, n.state == down, n.engine != life, h.sim.next() == never, h.sim.Step() != nil:
+				return
+			}
+		}
+	}
+}
+
+// watcher is a watcher of one space of a node.
+type watcher struct {
+	model.Watcher
+	space string
+}
+
+// noteChanges tells a node's watchers what a call of its engine changed.
+func (n *Node) noteChanges(out *engine.Output) {
+	if len(n.watchers) == 0 {
+		return
+	}
+	for _, c := range out.Changed {
+		u := c.New
+		if u == nil {
+			u = c.Old
+		}
+		for _, w := range n.watchers {
+			if w.space == u.Space {
+				w.Note(c)
+			}
+		}
+	}
 }

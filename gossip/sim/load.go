@@ -111,6 +111,9 @@ func (w *load) writer(i int) *Node {
 
 // rate returns the writes per second of n writers together.
 func (w *load) rate(n int) float64 {
+	if n == 0 || w.sums[n-1] == 0 {
+		return 0 // nobody writes
+	}
 	if w.Rate > 0 {
 		return w.Rate
 	}
@@ -137,7 +140,7 @@ func (w *load) wait() {
 	}
 	rate := w.rate(w.writers())
 	if rate <= 0 {
-		w.later(time.Second, w.wait) // nobody is there yet
+		w.later(time.Second, w.wait) // somebody may join
 		return
 	}
 	d := w.rng.ExpFloat64() / rate * float64(time.Second)
@@ -163,6 +166,9 @@ func (w *load) second() {
 	}
 	n := w.writers()
 	total := w.rate(n)
+	if total == 0 && !w.Throttled {
+		return
+	}
 	for i := range n {
 		w.owed[i] += w.share(i, total)
 		for ; w.owed[i] >= 1; w.owed[i]-- {

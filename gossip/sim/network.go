@@ -50,14 +50,17 @@ func (s *Sim) send(n *Node, env *engine.Envelope) {
 	switch {
 	case len(s.cuts) > 0 && s.isCut(n, p.to):
 		s.counts.add(countCutOff, 1)
+		s.trace.fate(s, "cut off", p)
 		return
 	case link.Loss > 0 && s.net.Float64() < link.Loss:
 		s.counts.add(countLost, 1)
+		s.trace.fate(s, "lost", p)
 		return
 	}
 	s.dispatch(p, link)
 	if link.Duplicate > 0 && s.net.Float64() < link.Duplicate {
 		s.counts.add(countDuplicate, 1)
+		s.trace.fate(s, "twice", p)
 		s.dispatch(p, link)
 	}
 }

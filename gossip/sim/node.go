@@ -36,6 +36,8 @@ type Node struct {
 	leaving bool
 	gone    bool      // it left: the others have forgotten it
 	backlog []*packet // that came while it was paused
+
+	watchers []watcher // loops over what changes here
 }
 
 // state is what a node does.

@@ -41,6 +41,8 @@ type Sim struct {
 	trace  tracer
 	buffer []byte // of the message that arrives
 	failed error
+
+	stepping bool // an event is under way
 }
 
 var (
@@ -123,7 +125,8 @@ func (s *Sim) Step() error {
 	if s.failed != nil || at == never {
 		return s.failed
 	}
-	s.now = max(s.now, at)
+	s.now, s.stepping = max(s.now, at), true
+	defer func() { s.stepping = false }()
 	if len(s.queue) > 0 && s.queue[0].at == at {
 		e := s.queue.pop()
 		if e.packet != nil {
@@ -194,6 +197,7 @@ func (s *Sim) Write(n *Node, space string, drafts ...model.Draft) error {
 func (s *Sim) done(n *Node, p *packet, m *engine.Message, out engine.Output) {
 	s.events++
 	n.noteEpoch()
+	n.noteChanges(&out)
 	if clean := n.engine.Clean(); clean != n.clean {
 		n.clean = clean
 		s.counts.when(countClean, clean)

@@ -60,6 +60,16 @@ func (t *tracer) packet(s *Sim, kind string, p *packet) {
 	t.end(s)
 }
 
+// fate notes that a message that was just sent does not arrive, or twice.
+func (t *tracer) fate(s *Sim, kind string, p *packet) {
+	if t.w == nil {
+		return
+	}
+	t.begin(s, kind)
+	t.buf = append(append(append(append(t.buf, ' '), p.from.name...), '>'), p.to.name...)
+	t.end(s)
+}
+
 // describe stands for the bytes of a message that is not encoded.
 func (t *tracer) describe(m *engine.Message) {
 	t.buf = fmt.Appendf(t.buf, "%v %d digest", m.Kind, m.Exchange)
