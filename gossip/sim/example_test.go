@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand"
 	"time"
@@ -77,7 +78,8 @@ func ExampleViolation() {
 	for range 2 {
 		_ = s.Write(s.Node("n0"), "s", model.Draft{Key: []byte("k")})
 	}
-	if v, ok := s.Run(time.Second).(*sim.Violation); ok {
+	var v *sim.Violation
+	if err := s.Run(time.Second); errors.As(err, &v) {
 		fmt.Println(v.Invariant, "at", v.Node)
 	}
 	// Output: I9 at n0

@@ -300,7 +300,7 @@ func TestLoads(t *testing.T) {
 		s.Load(tt.load)
 		run(t, s, 100*time.Second)
 		self := s.Node("n0").Engine()
-		first := uint64(self.Stats().UpdatesWritten)
+		first := self.Stats().UpdatesWritten
 		if n := s.Counts()["write"]; n < tt.lo || n > tt.hi || (first > n/2) != tt.majority {
 			t.Errorf("%s: %d writes, want %d to %d; %d by the first node", tt.name, n, tt.lo, tt.hi, first)
 		}
