@@ -117,15 +117,15 @@ func TestPaperModestGetAll(t *testing.T) {
 		"Quota": func() flowcontrol.Controller { return new(flowcontrol.Quota) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newSwarm(t, 32, 50, control)
-			modest, greedy := w.nodes[:16], w.nodes[16:]
+			w := newSwarm(t, 16, 25, control)
+			modest, greedy := w.nodes[:8], w.nodes[8:]
 			const little = 0.5
 			w.desire(little, modest...)
 			w.desire(math.Inf(1), greedy...)
 			w.until(100, nil)
 			var rates, jain, lacking []float64
 			begin := w.Now()
-			w.until(160, func() {
+			w.until(150, func() {
 				r, j := w.rates(greedy)
 				rates, jain = append(rates, r), append(jain, j)
 				for _, n := range modest {
@@ -133,7 +133,7 @@ func TestPaperModestGetAll(t *testing.T) {
 					lacking = append(lacking, max(0, little-tau)/little)
 				}
 			})
-			used := w.writes(begin) / w.law() / 32
+			used := w.writes(begin) / w.law() / 16
 			t.Logf("greedy nodes may %.2f, Jain's index %.4f; modest ones lack %.1f %%; %.0f %% of the law is used",
 				mean(rates), slices.Min(jain), 100*mean(lacking), 100*used)
 			if slices.Min(jain) < 0.97 || mean(rates) < 5*little {
@@ -160,7 +160,7 @@ func TestQuotaNoticesMissingCapacity(t *testing.T) {
 	w.until(250, func() { stale = append(stale, w.staleness()) })
 	used := w.writes(begin) / w.law() / 16
 	t.Logf("%.0f %% of the law is used; staleness %.1f s", 100*used, mean(stale))
-	if used < 0.7 || used > 1 || mean(stale) > 20 {
+	if used < 0.7 || used > 1.1 || mean(stale) > 20 {
 		t.Errorf("%.2f of the law is used, staleness %.1f s", used, mean(stale))
 	}
 }

@@ -3,6 +3,7 @@ package flowcontrol
 import (
 	"cmp"
 	"math"
+	"time"
 )
 
 var _ Controller = (*Quota)(nil)
@@ -16,20 +17,26 @@ type Quota struct {
 	Budget float64 // updates that an exchange carries per direction, until exchanges show it; default 100
 	Use    float64 // η: part of the capacity that is given away; default 0.8
 	Gain   float64 // part of its distance to the quota that τ moves per exchange; default 0.05
-	Full   float64 // smoothed pending/budget above which the quota shrinks; default 1.4
+	Full   float64 // smoothed pending/budget above which the quota shrinks; default 1.5
 	Low    float64 // factor that it shrinks by at most for that; default 0.3
 
-	budget  float64 // of the last exchange that showed it
-	load    float64 // pending/budget, smoothed
-	missing float64 // part of the capacity that has turned out not to be there
-	quota   float64 // after the last exchange; 0: there was none
+	budget  float64   // of the last exchange that showed it
+	at      time.Time // of the last exchange
+	load    float64   // pending/budget, smoothed
+	refuted float64   // part of the capacity that has turned out not to be there
+	quota   float64   // after the last exchange; 0: there was none
 }
 
+// What happens in the time of one exchange at Quota.Rate.
 const (
-	smoothing = 0.1  // weight of one exchange in Quota's load
-	doubt     = 0.03 // part of the capacity that an exchange amid a great backlog refutes
-	renewal   = 0.01 // part of what was refuted that an exchange without a backlog restores
-	minimum   = 0.01 // part of the capacity that is never refuted
+	smoothing = 0.1  // weight of one exchange in the load
+	doubt     = 0.03 // part of the capacity that a great backlog refutes
+	trust     = 0.02 // by which it grows again without a backlog
+)
+
+const (
+	doubted = 0.99 // the largest part of the capacity that can be refuted
+	longest = 10   // exchanges' time that one of them counts for, at most
 )
 
 // Adapt implements [Controller]. τ follows the quota at once when that changes, and
@@ -39,10 +46,10 @@ func (q *Quota) Adapt(x Exchange, tau float64) float64 {
 	if x.Budget > 0 && !math.IsInf(x.Budget, 1) {
 		q.budget = x.Budget
 	}
-	q.weigh(clamp(x.Pending) / q.perExchange())
+	q.weigh(q.since(x.Time), clamp(x.Pending)/q.perExchange())
 	was := q.quota
 	q.quota = cmp.Or(q.Use, 0.8) * q.Capacity() / float64(max(x.Nodes, 1))
-	if full := cmp.Or(q.Full, 1.4); q.load > full {
+	if full := cmp.Or(q.Full, 1.5); q.load > full {
 		q.quota *= max(cmp.Or(q.Low, 0.3), full/q.load)
 	}
 	if was == 0 {
@@ -55,20 +62,33 @@ func (q *Quota) Adapt(x Exchange, tau float64) float64 {
 // Capacity implements [Controller]: the budget of all exchanges of a second, less
 // what turned out not to be there.
 func (q *Quota) Capacity() float64 {
-	return clamp(cmp.Or(q.Rate, 2)*q.perExchange()) * (1 - q.missing)
+	return clamp(cmp.Or(q.Rate, 2)*q.perExchange()) * (1 - q.refuted)
 }
 
 func (q *Quota) perExchange() float64 { return cmp.Or(q.budget, q.Budget, 100) }
 
-// weigh takes notice of the load of an exchange. A single one counts for little
-// more than those before it did: a node that has been away lacks very much, which
-// says nothing about the others.
-func (q *Quota) weigh(load float64) {
-	q.load += smoothing * (min(load, 2*q.load+1) - q.load)
-	switch great := cmp.Or(q.Full, 1.4) / cmp.Or(q.Low, 0.3); {
+// since returns how many exchanges there should have been since the last one.
+func (q *Quota) since(now time.Time) float64 {
+	n := 1.0
+	if !q.at.IsZero() {
+		n = max(0, now.Sub(q.at).Seconds()*cmp.Or(q.Rate, 2))
+	}
+	q.at = now
+	return n
+}
+
+// weigh takes notice of the load that an exchange found after the time of n of them.
+// It counts for little more than those before it: a node that has been away lacks
+// very much, which says nothing about the others. Nor does it count for more than is
+// forgotten soon.
+func (q *Quota) weigh(n, load float64) {
+	m := min(n, longest)
+	great := cmp.Or(q.Full, 1.5) / cmp.Or(q.Low, 0.3)
+	q.load += (1 - math.Pow(1-smoothing, m)) * (min(load, 2*q.load+1, 2*great) - q.load)
+	switch {
 	case q.load > great: // the quota shrinks no further: it is too large
-		q.missing = min(q.missing+doubt*(1-q.missing), 1-minimum)
+		q.refuted = min(1-(1-q.refuted)*math.Pow(1-doubt, m), doubted)
 	case q.load < 1:
-		q.missing -= renewal * q.missing
+		q.refuted = max(1-(1-q.refuted)*math.Pow(1+trust, n), 0)
 	}
 }

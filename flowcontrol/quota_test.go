@@ -3,6 +3,7 @@ package flowcontrol_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
 )
@@ -28,9 +29,9 @@ func TestQuota(t *testing.T) {
 		"the budget is not known yet": {flowcontrol.Quota{Budget: 200}, []step{
 			{3, 16, 0, inf, 20, 20}, {1, 16, 0, 0, 20, 20}, {1, 16, 0, 100, 10, 10}, {1, 16, 0, inf, 10, 10},
 		}},
-		"a usual load changes nothing": {steps: []step{{100, 16, 139, 100, 10, 10}}},
+		"a usual load changes nothing": {steps: []step{{100, 16, 149, 100, 10, 10}}},
 		"a backlog is drained, at most to 30 %": {steps: []step{
-			{100, 16, 280, 100, 5, 5.01}, {30, 16, 440, 100, 3.1, 4},
+			{100, 16, 300, 100, 5, 5.01}, {30, 16, 440, 100, 3.3, 4},
 			{100, 16, 0, 100, 10, 10},
 		}},
 		"capacity that is not there": {steps: []step{
@@ -51,6 +52,38 @@ func TestQuota(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A load counts for as long as it was there: exchanges that take ten times as long as
+// they should refute ten times as much, and a pause restores everything.
+func TestQuotaCountsTime(t *testing.T) {
+	capacity := func(exchanges int, every time.Duration) float64 {
+		var q flowcontrol.Quota
+		now := time.Unix(1_000_000_000, 0)
+		exchange := func(pending float64) {
+			q.Adapt(flowcontrol.Exchange{Time: now, Nodes: 16, Pending: pending, Budget: 100}, 0)
+		}
+		for range exchanges {
+			now = now.Add(every)
+			exchange(1e6)
+		}
+		refuted := q.Capacity()
+		for range 3 { // what came before them must not weigh more
+			now = now.Add(time.Hour)
+			exchange(0)
+		}
+		if c := q.Capacity(); c != 200 {
+			t.Errorf("after a pause the capacity is %g, want 200", c)
+		}
+		return refuted
+	}
+	slow, quick := capacity(10, 5*time.Second), capacity(100, 500*time.Millisecond)
+	if slow < 5 || slow > 40 || quick < 5 || quick > 40 {
+		t.Errorf("after 50 seconds the capacity is %g and %g, want 5 to 40 of 200", slow, quick)
+	}
+	if c := capacity(1000, 0); c < 190 { // all at once
+		t.Errorf("after no time the capacity is %g", c)
 	}
 }
 
