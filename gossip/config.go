@@ -40,6 +40,7 @@ type Config struct {
 	MinInterval time.Duration // between rounds while something is missing; default 20 ms, at most Interval
 	MaxInterval time.Duration // between rounds while nothing changes; default 4 × Interval
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
+	Flow        FlowControl   // how local writes are held back while gossip cannot keep up; default FlowQuota
 	Order       engine.Order  // which updates go first when the budget is too small for all; default engine.Hybrid
 	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB, at most 15 MiB
 	MaxDatagram int           // bytes of one datagram before encryption; default 1,400
@@ -78,6 +79,8 @@ func (c Config) Validate() error {
 		return bad("MaxInterval", "%v is below Interval %v", c.MaxInterval, c.Interval)
 	case c.Budget < 0:
 		return bad("Budget", "%d bytes", c.Budget)
+	case c.Flow > FlowOff:
+		return bad("Flow", "%v is unknown", c.Flow)
 	case c.Order > engine.Breadth:
 		return bad("Order", "%v is unknown", c.Order)
 	case c.MaxUpdate < 0 || c.MaxUpdate > maxMaxUpdate:

@@ -38,6 +38,7 @@ func TestConfigValidate(t *testing.T) {
 		{"MaxUpdate", func(c *Config) { c.MaxUpdate = 16 << 20 }},
 		{"MaxDatagram", func(c *Config) { c.MaxDatagram = 100 }},
 		{"MaxDatagram", func(c *Config) { c.MaxDatagram = 65_000 }},
+		{"Flow", func(c *Config) { c.Flow = 3 }},
 		{"RemoveAfter", func(c *Config) { c.RemoveAfter = -1 }},
 		{"Bind", func(c *Config) { c.Bind = "localhost" }},
 		{"Advertise", func(c *Config) { c.Advertise = "localhost" }},

@@ -59,14 +59,42 @@
 // elsewhere, the time to note it in each watch of its space; without watches,
 // nothing. A watch ends when the node closes, after the last change.
 //
-// The context of a call bounds waiting. Writes do not wait at present; a context
-// that is done already refuses them.
+// The context of a call bounds waiting; one that is done already refuses a write.
+//
+// # Flow control
+//
+// Exchanges carry Config.Budget bytes per direction, and computers have only so
+// many processors: a cluster that is given more updates than gossip can carry would
+// fall behind without end. So nodes agree on how fast each may write (package
+// flowcontrol), and writes meet a token bucket at that rate: Set, Update and Delete
+// wait for their turn, in the order in which they came, for as long as their context
+// allows; TrySet returns [ErrThrottled] instead. Reads, and updates from others, never
+// wait for it. What to expect:
+//
+//   - A node alone is not held back, nor is a burst of about one budget: with the
+//     defaults 1 MiB, some ten thousand small updates.
+//   - A cluster is not held back either while gossip keeps up. Its capacity is taken to
+//     be what exchanges carry that follow each other after Config.MinInterval, and
+//     reduced for as long as backlogs show that less than that takes place.
+//   - Under overload all who want more than there is get the same rate, those who want
+//     little get what they want, and nobody gets less than 1 % of an equal share.
+//   - An update in whose place another one comes before any message had it costs
+//     nothing: a key that is set a thousand times between two messages is sent once,
+//     and paid for once. So is setting it while others wait.
+//   - While a node fetches very much, in a cluster of two or three, writes may be held
+//     back to 1 % of the capacity.
+//
+// Status.Rates has the rates. [FlowQuota] is the default; [FlowAIMD] is the paper's
+// controller, slower, but without assumptions; with [FlowOff] nobody ever waits. All
+// nodes should agree: one that takes no part writes as it likes, and others give way.
 //
 // # Errors
 //
 //   - [ErrClosed]: the node was closed, or is leaving. Reads still work.
 //   - [ErrNameTaken]: another live node has the name.
 //   - [ErrTooLarge]: one update is larger than Config.MaxUpdate. Nothing was written.
+//   - [ErrThrottled]: gossip cannot carry more now, and the write was told not to wait,
+//     or, then wrapped with the context's error, not any longer. Nothing was written.
 //   - [ErrAttached]: the space has a model already.
 //   - [ErrClock]: this node's clock is far ahead of most others'; its writes would
 //     win over everybody's for that long. Nothing was written.
@@ -124,9 +152,15 @@
 //	scuttlebutt_retained_updates        space               updates    held, tombstones included
 //	scuttlebutt_tombstones              space               updates    held that only remove something
 //	scuttlebutt_stored_bytes            space               bytes      of keys and values held
+//	scuttlebutt_write_rate              rate                updates/s  desired (ρ: written, or wanted while writes wait), maximum
+//	                                                                   (τ: may be written; infinite while none is held back),
+//	                                                                   capacity (C: what exchanges carry)
+//	scuttlebutt_throttled_total                             writes     refused because they would have had to wait
+//	scuttlebutt_writers_waiting                             writes     that wait for their turn
+//	scuttlebutt_write_wait_seconds                          seconds    histogram: how long writes waited that were held back
 //	scuttlebutt_watchers                                    watches    under way
 //	scuttlebutt_watch_pending                               changes    kept for watches: not shown yet, or being shown
 //
-// Spaces that this node does not attach are counted together under the empty
-// name.
+// Without flow control its four metrics are not there. Spaces that this node does
+// not attach are counted together under the empty name.
 package gossip

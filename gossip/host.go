@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
@@ -22,20 +23,61 @@ func (h *host) RLock() { h.node.mu.RLock() }
 // RUnlock implements model.Host.
 func (h *host) RUnlock() { h.node.mu.RUnlock() }
 
-// Write implements model.Host. Nothing throttles writes, so wait does not matter.
-func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error {
+// Write implements model.Host.
+func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	err := h.write(f, false)
+	switch {
+	case !errors.Is(err, ErrThrottled):
+		return err
+	case !wait:
+		h.node.throttle.refused.Add(1)
+		return err
+	}
+	return h.wait(ctx, f)
+}
+
+// wait does a write when it is its turn.
+func (h *host) wait(ctx context.Context, f func(*model.Tx) error) error {
+	n := h.node
+	begin := time.Now()
+	defer func() { n.metrics.waited(time.Since(begin)) }()
+	n.throttle.waiting.Add(1)
+	defer n.throttle.waiting.Add(-1)
+	pass, err := n.throttle.await(ctx, n.done)
+	switch {
+	case errors.Is(err, ErrClosed):
+		return n.Err()
+	case err != nil:
+		return err
+	}
+	defer pass()
+	return h.write(f, true)
+}
+
+// write does a write unless it has to wait: for that it returns ErrThrottled. A
+// write that has waited goes through.
+func (h *host) write(f func(*model.Tx) error, waited bool) error {
 	n := h.node
 	return n.do(func(now time.Time) (engine.Output, error) {
 		if n.leaving {
 			return engine.Output{}, ErrClosed
 		}
+		open := waited || n.throttle.isOpen(now)
+		if !open && !n.throttle.hasUnsent(n.engine.Self()) {
+			return engine.Output{}, n.throttle.refuse(now)
+		}
 		var tx model.Tx
 		if err := f(&tx); err != nil || len(tx.Drafts()) == 0 {
 			return engine.Output{}, err
 		}
-		return n.engine.Write(now, h.space, tx.Drafts())
+		if !open && !n.throttle.isFree(n.engine, h.space, tx.Drafts()) {
+			return engine.Output{}, n.throttle.refuse(now)
+		}
+		out, err := n.engine.Write(now, h.space, tx.Drafts())
+		n.throttle.charge(now, n.engine.Self(), out.Changed)
+		return out, err
 	})
 }

@@ -26,6 +26,7 @@ func (n *Node) Leave(ctx context.Context) error {
 		return cmp.Or(n.Err(), ErrClosed)
 	}
 	n.leaving = true
+	n.throttle.leave(time.Now())
 	n.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)

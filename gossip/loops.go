@@ -97,6 +97,7 @@ func (n *Node) membership() {
 			for _, c := range moved {
 				n.engine.SetPeer(now, c.name, c.state)
 			}
+			n.throttle.setPeers(now, r.alive())
 			return engine.Output{}, nil
 		})
 		for _, c := range moved {

@@ -148,6 +148,17 @@ func (r *roster) update(now time.Time, members []Member) []peerMove {
 	return moved
 }
 
+// alive returns how many peers are alive, for all that is known.
+func (r *roster) alive() int {
+	n := 0
+	for _, p := range r.peers {
+		if p.state == engine.PeerAlive {
+			n++
+		}
+	}
+	return n
+}
+
 // next returns when update has something to do though the list stays the same.
 func (r *roster) next() (next time.Time, ok bool) {
 	for _, p := range r.peers {

@@ -31,6 +31,7 @@ type collector struct {
 	node       *Node
 	registerer prometheus.Registerer // with the label node
 	staleness  prometheus.Histogram
+	waits      prometheus.Histogram // of writes that were held back
 }
 
 var _ prometheus.Collector = (*collector)(nil)
@@ -48,6 +49,7 @@ func (n *Node) register() error {
 			Help:    "Age of remote updates when they were applied.",
 			Buckets: stalenessBuckets,
 		}),
+		waits: newWaits(),
 	}
 	if err := c.registerer.Register(c); err != nil {
 		return fmt.Errorf("gossip: Config.Metrics: %w", err)
@@ -131,6 +133,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- d
 	}
 	c.staleness.Describe(ch)
+	c.describeThrottle(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -172,6 +175,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectMembers(gauge)
 	collectSpaces(gauge, status.Spaces)
 	c.staleness.Collect(ch)
+	c.collectThrottle(ch, status.Rates, count, gauge)
 }
 
 func (c *collector) collectMessages(count func(*prometheus.Desc, uint64, ...string)) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
@@ -27,6 +28,10 @@ var (
 	ErrNameTaken = errors.New("gossip: another live node has this name")
 	// ErrTooLarge is returned by writes of more than Config.MaxUpdate bytes.
 	ErrTooLarge = engine.ErrTooLarge
+	// ErrThrottled is returned by writes that would have to wait and are told not to,
+	// and wrapped, with the context's error, by those that have waited in vain: at
+	// present gossip cannot carry more (see Config.Flow).
+	ErrThrottled = errors.New("gossip: writes are throttled")
 	// ErrAttached is returned by Attach for a space that has a model already.
 	ErrAttached = engine.ErrAttached
 	// ErrClock is returned by writes while this node's clock is far ahead of most
@@ -42,6 +47,7 @@ type Node struct {
 	codec     *wire.Codec
 	counters  counters
 	metrics   *collector // nil without Config.Metrics
+	throttle  *throttle  // nil without flow control
 
 	// order is held from a call that changes the engine until its output is dealt
 	// with: messages leave in the order in which they were made, while readers wait
@@ -75,8 +81,9 @@ type Status struct {
 	Addr    string
 	Clean   bool // the models' state is exact for everything in Vector (R4)
 	Vector  clock.Vector
-	Pending uint64 // versions that peers know and this node does not, as last seen
-	Peers   int    // alive or suspect members besides this one
+	Pending uint64            // versions that peers know and this node does not, as last seen
+	Peers   int               // alive or suspect members besides this one
+	Rates   flowcontrol.Rates // of this node's writes; Maximum is infinite while they are not held back
 	Spaces  []engine.SpaceStatus
 	Stats   engine.Stats
 }
@@ -121,8 +128,9 @@ func newNode(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
 		transport: cfg.Transport, codec: wire.New(cfg.Cluster),
-		spaces: map[string]struct{}{},
-		wake:   make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
+		spaces:   map[string]struct{}{},
+		throttle: newThrottle(cfg),
+		wake:     make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.patience, n.hurry = context.WithCancel(context.Background())
 	var err error
@@ -130,7 +138,7 @@ func newNode(cfg Config) (*Node, error) {
 		Self:    clock.Replica{Node: cfg.Name, Epoch: uint64(max(now.UnixMilli(), 1))},
 		Cluster: cfg.Cluster, Codec: n.codec, Rand: rand.New(rand.NewSource(seed)),
 		Interval: cfg.Interval, MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
-		Budget: cfg.Budget, Order: cfg.Order, MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
+		Budget: cfg.Budget, Order: cfg.Order, Flow: n.throttle.flow(), MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gossip: start: %w", err)
@@ -182,6 +190,7 @@ func (n *Node) Status() Status {
 	s.Clean = n.engine.Clean()
 	s.Vector = n.engine.Vector()
 	s.Pending = n.engine.Pending()
+	s.Rates = n.throttle.rates(time.Now())
 	s.Spaces = n.engine.Spaces()
 	s.Stats = n.engine.Stats()
 	return s
@@ -229,6 +238,7 @@ func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Outp
 // handle does the work that the engine left. order is held, mu is not.
 func (n *Node) handle(out engine.Output) {
 	for _, e := range out.Send {
+		n.throttle.note(n.engine.Self(), e.Message)
 		n.send(e)
 	}
 	n.watches.note(out.Changed)

@@ -45,14 +45,16 @@ type Map[V any] struct {
 
 // Set gives key a value on this node at once, and on all others in time. It
 // encodes value before it returns and keeps no reference to it. While local
-// writes are throttled it waits, until ctx is done. It returns [ErrDetached],
-// the codec's error, or the node's: gossip.ErrTooLarge, gossip.ErrClosed.
+// writes are throttled it waits for its turn, until ctx is done: the error wraps
+// gossip.ErrThrottled and ctx's then. A value that takes the place of one that no
+// other node has been sent yet does not wait. It returns [ErrDetached], the codec's
+// error, or the node's: gossip.ErrTooLarge, gossip.ErrClosed.
 func (m *Map[V]) Set(ctx context.Context, key string, value V) error {
 	return m.set(ctx, true, key, value)
 }
 
-// TrySet is [Map.Set], but fails at once where that would wait for its turn.
-// Nothing throttles writes yet: until then both do the same.
+// TrySet is [Map.Set], but where that would wait for its turn it returns
+// gossip.ErrThrottled at once.
 func (m *Map[V]) TrySet(ctx context.Context, key string, value V) error {
 	return m.set(ctx, false, key, value)
 }
@@ -63,7 +65,8 @@ func (m *Map[V]) TrySet(ctx context.Context, key string, value V) error {
 // that two nodes make at the same time, the later one wins and the other is lost.
 //
 // f runs while the whole node waits: it must be quick, and must not call the
-// node, this map or another handle of the node. If its result cannot be
+// node, this map or another handle of the node. It runs twice if the write has to
+// wait for its turn in between; only the second result counts then. If its result cannot be
 // encoded, nothing is written. Otherwise Update is like [Map.Set].
 func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) V) error {
 	if m.host == nil {

@@ -118,9 +118,10 @@ type Host interface {
 	RUnlock()
 	// Write calls f while nothing else reads or writes, and issues the drafts it
 	// put, in one step; f sees the state before them. wait says whether to wait
-	// while local writes are throttled, until ctx is done, or to fail at once. An
-	// error of f is returned as it is, and nothing is written. f must not call
-	// the host.
+	// while local writes are throttled, until ctx is done, or to fail at once. If it
+	// waits, f may be called before and after, and what it put first is forgotten.
+	// An error of f is returned as it is, and nothing is written. f must not call the
+	// host.
 	Write(ctx context.Context, wait bool, f func(*Tx) error) error
 	// Watch returns a loop that gives w every change of the space from its beginning
 	// on, and yields whenever w has taken some, with no lock held. It ends when ctx is
