@@ -59,8 +59,8 @@
 // back to it only with what is left: the replica of a writer without pause is the
 // oldest and the newest at once, and would have both halves. When one of 16 nodes
 // writes 100 new keys a second, each of the others one, and an exchange carries a
-// tenth of that, the others are at most 7.4 rounds behind, against 10.4 if it may
-// have both halves, and 11.2 with Depth (TestNoStarvation).
+// tenth of that, the others are at most 8 rounds behind, against 10 to 13 if it may
+// have both halves, or with Depth (TestNoStarvation).
 //
 // Ages are by the updates' times, but at most 30 s before the update arrived here
 // and not after: a clock that is wrong by an hour gains what one has that is slow by

@@ -14,7 +14,9 @@ import (
 const pullEntries = 256
 
 // Step handles a message. An error means that the message was refused and
-// nothing changed.
+// nothing changed. The engine copies what it retains of a message; only parts of a
+// digest are kept as they are, until the others have come or for a Timeout: the
+// caller must not use their buffer again.
 func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	var out Output
 	if err := e.validate(m); err != nil {
@@ -396,11 +398,9 @@ func (e *Engine) sendPull(now time.Time, p *peer, exchange uint64, ask []DigestE
 func (e *Engine) pullGaps(now time.Time, p *peer, exchange uint64, gaps []DigestEntry, out *Output) {
 	var ask []DigestEntry
 	for _, d := range gaps {
-		if at, ok := p.pulls[d.Replica]; ok && now.Sub(at) < e.cfg.Timeout {
+		at, ok := p.pulls[d.Replica]
+		if ok && now.Sub(at) < e.cfg.Timeout || !ok && len(p.pulls) == pullEntries {
 			continue
-		}
-		if len(p.pulls) == pullEntries {
-			break
 		}
 		p.pulls[d.Replica] = now
 		ask = append(ask, d)

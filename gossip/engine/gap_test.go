@@ -40,7 +40,6 @@ func TestManyGaps(t *testing.T) {
 		}
 	}
 	w.now = w.now.Add(5 * time.Second)
-	n.e.Tick(w.now)
 	if out := give(t, w, n, gaps()); len(out.Send) != 1 {
 		t.Errorf("after the time-out: %d answers, want another pull", len(out.Send))
 	}

@@ -20,6 +20,7 @@ type rebase struct {
 	peer   *peer
 	theirs []DigestEntry // P
 	spaces []*space      // that both have models for
+	union  *repair       // the second step; nil before
 	united bool
 	after  uint64    // the first exchange that shows Q
 	until  time.Time // without progress it is over
@@ -46,7 +47,7 @@ func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, space
 // isRebasing reports whether a rebase on p waits for the union.
 func (e *Engine) isRebasing(now time.Time, p *peer) bool {
 	rb := &e.rebase
-	return rb.peer == p && !rb.united && now.Before(rb.until)
+	return rb.peer == p && rb.union == nil && now.Before(rb.until)
 }
 
 // forgetRebase ends a rebase on p: it is gone, or lives anew.
@@ -59,8 +60,16 @@ func (e *Engine) forgetRebase(p *peer) {
 // holesAbove reports whether this node knows something above a vector of which it
 // cannot tell what superseded it.
 func (e *Engine) holesAbove(theirs []DigestEntry) bool {
-	for _, c := range e.lackedBy(theirs) {
-		if c.replica.id == e.self {
+	i := 0
+	for _, r := range e.order {
+		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
+			i++
+		}
+		c := candidate{replica: r}
+		if i < len(theirs) && theirs[i].Replica == r.id {
+			c.from = min(theirs[i].Version, r.version)
+		}
+		if r.id == e.self {
 			continue // all of it was written here
 		}
 		holes := c.span() - uint64(c.pending())
@@ -82,9 +91,6 @@ func (e *Engine) holesAbove(theirs []DigestEntry) bool {
 
 // united goes on to the last step of a rebase: the peer's vector of now.
 func (e *Engine) united(now time.Time, p *peer, out *Output) {
-	if !e.isRebasing(now, p) {
-		return
-	}
 	e.begin(now, p, out)
 	rb := &e.rebase
 	rb.united, rb.after, rb.until = true, p.mine.id, now.Add(e.cfg.Timeout)

@@ -32,14 +32,13 @@ func (e *Engine) halfMessage() int { return (e.cfg.MaxStream - e.cfg.MaxUpdate) 
 // chunks; what is done stays done when it breaks off. Its id is that of the
 // exchange that showed the need.
 type repair struct {
-	id      uint64
-	spaces  []*space               // the first is under way
-	parts   map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
-	todo    []Range                // of the first space, what is still to be compared
-	wanted  map[clock.Dot]bool     // asked for and not here yet
-	theirs  []DigestEntry          // what the peer knew at first: only that is compared
-	active  time.Time
-	rebases bool // it is the union of a rebase
+	id     uint64
+	spaces []*space               // the first is under way
+	parts  map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
+	todo   []Range                // of the first space, what is still to be compared
+	wanted map[clock.Dot]bool     // asked for and not here yet
+	theirs []DigestEntry          // what the peer knew at first: only that is compared
+	active time.Time
 }
 
 // served is the repair that a peer drives with this node.
@@ -99,7 +98,8 @@ func (e *Engine) mayRepair(now time.Time, p *peer) bool {
 
 // startUnion begins the second step of a rebase on p: a repair of all spaces.
 func (e *Engine) startUnion(now time.Time, p *peer, id uint64, out *Output) {
-	e.startRepair(now, p, &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces, rebases: true}, out)
+	e.rebase.union = &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces}
+	e.startRepair(now, p, e.rebase.union, out)
 }
 
 // startRepair begins to drive a repair with p.
@@ -134,7 +134,7 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 	r := p.repair
 	r.active = now
 	if len(r.spaces) == 0 {
-		if p.repair = nil; r.rebases {
+		if p.repair = nil; r == e.rebase.union {
 			e.united(now, p, out)
 		}
 		return
@@ -166,7 +166,7 @@ func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	if r := p.repair; r != nil && r.id == m.Exchange {
 		if len(r.spaces) > 0 && r.spaces[0] == s {
-			if r.rebases {
+			if r == e.rebase.union {
 				e.rebase.until = now.Add(e.cfg.Timeout)
 			}
 			r.active = now
