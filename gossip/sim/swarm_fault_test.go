@@ -123,10 +123,12 @@ func (s *swarm) revive() {
 	}
 }
 
-// orphan takes away much of what could explain the holes of a dirty node.
+// orphan takes away much of what could explain the holes of a dirty node, once: if
+// nobody is left who is clean, there is less to check.
 func (s *swarm) orphan() {
 	for _, n := range s.Nodes() {
-		if n.Up() && !n.Engine().Clean() {
+		if n.Up() && !n.Engine().Clean() && !s.orphaned {
+			s.orphaned = true
 			for _, o := range s.Nodes() {
 				if o != n && o.Up() && chance(s.rng, 2) {
 					s.Restart(o, false)
@@ -331,7 +333,7 @@ func (s *swarm) end() error {
 	s.Heal()
 	s.resumeAll()
 	s.recallAll()
-	if err := s.SetLink(sim.Link{Delay: sim.Uniform(0, 20*time.Millisecond)}); err != nil {
+	if err := s.SetLink(sim.Link{Delay: s.link.Delay, Duplicate: s.link.Duplicate}); err != nil {
 		return err
 	}
 	if chance(s.rng, 2) {
