@@ -24,15 +24,17 @@ import (
 const (
 	maxKey    = 1 << 10          // bytes of a key, percent-decoded
 	maxValue  = 512 << 10        // bytes of a value
-	writeWait = 10 * time.Second // for a write that has to wait its turn
+	writeWait = 10 * time.Second // for a write that has to wait for its turn
+	retry     = "1"              // seconds after which a write that did not get it may be tried again
 	maxPage   = 10_000           // keys of a page
 )
 
 // api is the HTTP API:
 //
-//	PUT /v1/kv/{key}      204; the body is the value, at most 512 KiB
+//	PUT /v1/kv/{key}      204; the body is the value, at most 512 KiB; 503 with
+//	                      Retry-After when gossip could not carry it within 10 s
 //	GET /v1/kv/{key}      200 with the value, 404
-//	DELETE /v1/kv/{key}   204, also for an unknown key
+//	DELETE /v1/kv/{key}   204, also for an unknown key; 503 like PUT
 //	GET /v1/kv?prefix=P   {"key": "value in base64", …}; &limit=N&after=K for pages
 //	GET /v1/watch?prefix=P  server-sent events, see watch
 //	GET /v1/members       [{"name", "addr", "state", "self"}, …]
@@ -49,6 +51,7 @@ type api struct {
 	keys   *model.Map[[]byte]
 	routes map[string]http.Handler // by path; all of them GET
 
+	patience  time.Duration // with a write that has to wait for its turn
 	streams   *streams
 	heartbeat time.Duration      // between comments in a stream
 	ending    context.Context    // done when streams are to end …
@@ -56,7 +59,7 @@ type api struct {
 }
 
 func newAPI(node *gossip.Node, keys *model.Map[[]byte], registry *prometheus.Registry, heartbeat time.Duration) *api {
-	a := &api{node: node, keys: keys, heartbeat: heartbeat}
+	a := &api{node: node, keys: keys, patience: writeWait, heartbeat: heartbeat}
 	a.ending, a.end = context.WithCancel(context.Background())
 	a.streams = newStreams(a.ending, keys)
 	a.routes = map[string]http.Handler{
@@ -145,7 +148,7 @@ func (a *api) put(w http.ResponseWriter, r *http.Request, key string) {
 
 // write does a write and answers with what came of it.
 func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(r.Context(), writeWait)
+	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
 	defer cancel()
 	switch err := f(ctx); {
 	case err == nil:
@@ -154,8 +157,11 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Conte
 		fail(w, http.StatusRequestEntityTooLarge, "key and value are larger than one update may be")
 	case errors.Is(err, gossip.ErrClosed):
 		fail(w, http.StatusServiceUnavailable, "the daemon is ending")
+	case errors.Is(err, gossip.ErrThrottled):
+		w.Header().Set("Retry-After", retry)
+		fail(w, http.StatusServiceUnavailable, "gossip cannot carry more writes now")
 	case ctx.Err() != nil:
-		fail(w, http.StatusServiceUnavailable, "the write did not get its turn in time")
+		fail(w, http.StatusServiceUnavailable, "the request was given up")
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}

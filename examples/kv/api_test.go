@@ -182,6 +182,50 @@ func TestErrors(t *testing.T) {
 	wantError(t, "PUT", base+"/v1/kv/late", []byte("v"), 503)
 }
 
+// A write that gossip cannot carry waits, and when that takes too long the client is
+// told when to come back. Nothing of it is left.
+func TestThrottledWrites(t *testing.T) {
+	var nodes []*gossip.Node
+	var join []string
+	for _, name := range []string{"a", "b"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		node, err := gossip.Start(ctx, gossip.Config{
+			Name: name, Bind: "127.0.0.1:0", Join: join,
+			Budget: 256, Interval: 500 * time.Millisecond, MinInterval: 500 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { node.Close() })
+		nodes, join = append(nodes, node), []string{node.Status().Addr}
+	}
+	keys := new(model.Map[[]byte])
+	if err := nodes[0].Attach(space, keys); err != nil {
+		t.Fatal(err)
+	}
+	a := newAPI(nodes[0], keys, prometheus.NewRegistry(), defaultHeartbeat)
+	a.patience = 20 * time.Millisecond
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		key := fmt.Sprint(time.Now().UnixNano())
+		code, body, head := call(t, "PUT", server.URL+"/v1/kv/"+key, []byte("v"))
+		if code == 204 && time.Now().Before(deadline) {
+			continue // until the nodes have met, and the burst is over
+		}
+		if code != 503 || head.Get("Retry-After") != "1" || !bytes.Contains(body, []byte("error")) {
+			t.Fatalf("PUT = %d %s, Retry-After %q; want 503, after 1 s", code, body, head.Get("Retry-After"))
+		}
+		wantError(t, "GET", server.URL+"/v1/kv/"+key, nil, 404)
+		break
+	}
+	a.patience = writeWait
+	if code, body, _ := call(t, "PUT", server.URL+"/v1/kv/patient", []byte("v")); code != 204 {
+		t.Errorf("a patient PUT = %d %s", code, body)
+	}
+}
+
 // wantError checks that a request fails as documented.
 func wantError(t *testing.T, method, url string, body []byte, status int) {
 	t.Helper()

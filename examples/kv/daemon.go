@@ -58,6 +58,7 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 		Advertise: o.advertise,
 		Join:      o.join,
 		Key:       o.key,
+		Flow:      o.flow,
 		Logger:    log,
 		Metrics:   registry,
 	})

@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip"
 )
 
 // maxName is how many bytes a node name or cluster id may have.
@@ -36,12 +38,13 @@ type options struct {
 	join      []string
 	cluster   string
 	key       []byte
+	flow      gossip.FlowControl
 	heartbeat time.Duration
 	level     slog.Level
 }
 
 // rawFlags are the flags whose text needs more than the flag package checks.
-type rawFlags struct{ join, key, level string }
+type rawFlags struct{ join, key, flow, level string }
 
 const usageHead = `kv is a replicated key-value daemon.
 
@@ -55,7 +58,9 @@ is killed is lost. The HTTP API has no access control.
 
 const usageTail = `
 routes:
-  PUT, GET, DELETE /v1/kv/{key}   the key percent-encoded, 1 to 1,024 bytes
+  PUT, GET, DELETE /v1/kv/{key}   the key percent-encoded, 1 to 1,024 bytes; a write
+                                  that gossip cannot carry waits up to 10 s for its
+                                  turn, then: 503 with Retry-After
   GET /v1/kv?prefix=P             {"key": "value in base64", ...}; all, or with
                                   &limit=N (1 to 10000) a page; if there are more,
                                   X-Next-After is what &after= must be for the next
@@ -76,6 +81,7 @@ func flagSet(o *options, raw *rawFlags) *flag.FlagSet {
 	fs.StringVar(&raw.join, "join", "", "`addresses` of nodes to join, separated by commas (default: wait to be joined)")
 	fs.StringVar(&o.cluster, "cluster", "kv", "cluster `id`: nodes with different ids never exchange anything")
 	fs.StringVar(&raw.key, "key", "", "key that encrypts gossip, in `hex`: 16, 24 or 32 bytes, the same on all nodes (default: plain)")
+	fs.StringVar(&raw.flow, "flow", "quota", "`how` writers are held back while gossip cannot keep up, the same on all nodes: quota, aimd (the paper's) or off")
 	fs.DurationVar(&o.heartbeat, "heartbeat", defaultHeartbeat, "`time` between the comments that show a client of /v1/watch that the daemon lives, 100ms to 1h")
 	fs.StringVar(&raw.level, "log-level", "info", "`level` from which logs are written: debug, info, warn or error")
 	return fs
@@ -144,6 +150,11 @@ func (o *options) parseRaw(raw rawFlags) error {
 		return fmt.Errorf("-key: %d bytes, want 16, 24 or 32", n)
 	}
 	o.key = key
+	for o.flow = gossip.FlowQuota; o.flow.String() != raw.flow; o.flow++ {
+		if o.flow == gossip.FlowOff {
+			return fmt.Errorf("-flow: want quota, aimd or off, got %q", raw.flow)
+		}
+	}
 	if err := o.level.UnmarshalText([]byte(raw.level)); err != nil {
 		return fmt.Errorf("-log-level: want debug, info, warn or error, got %q", raw.level)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -38,6 +40,8 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-join", "127.0.0.1:0"}, "-join"},
 		{[]string{"-join", "somewhere"}, "-join"},
 		{[]string{"-log-level", "loud"}, "-log-level"},
+		{[]string{"-flow", "on"}, `-flow: want quota, aimd or off, got "on"`},
+		{[]string{"-flow", ""}, "-flow"},
 		{[]string{"-heartbeat", "15"}, "heartbeat"},
 		{[]string{"-heartbeat", "0s"}, "-heartbeat: want 100ms to 1h0m0s, got 0s"},
 		{[]string{"-heartbeat", "-15s"}, "-heartbeat"},
@@ -61,19 +65,19 @@ func TestGoodFlags(t *testing.T) {
 	o, err := parseFlags([]string{
 		"-name", "a", "-bind", ":0", "-http", "[::1]:0", "-advertise", "node.example:7946",
 		"-join", "127.0.0.1:7946, [::1]:7947,db-1.example:7946", "-key", strings.Repeat("0f", 32), "-log-level", "debug",
-		"-heartbeat", "100ms",
+		"-heartbeat", "100ms", "-flow", "aimd",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" || o.heartbeat != 100*time.Millisecond {
+	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" || o.heartbeat != 100*time.Millisecond || o.flow != gossip.FlowAIMD {
 		t.Errorf("options = %+v", o)
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		t.Skip("no host name: ", err)
 	}
-	if o, err := parseFlags(nil); err != nil || o.name != host || o.heartbeat != 15*time.Second {
+	if o, err := parseFlags(nil); err != nil || o.name != host || o.heartbeat != 15*time.Second || o.flow != gossip.FlowQuota {
 		t.Errorf("default name and heartbeat = %q, %v, %v; want %q, 15 s", o.name, o.heartbeat, err, host)
 	}
 }
@@ -83,7 +87,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Errorf("kv -help = %d, stderr %q", code, stderr.String())
 	}
-	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "heartbeat", "log-level"} {
+	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "flow", "heartbeat", "log-level"} {
 		if !strings.Contains(stdout.String(), "\n  -"+flag+" ") {
 			t.Errorf("help does not list -%s", flag)
 		}
