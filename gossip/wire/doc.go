@@ -39,7 +39,8 @@
 //	 7  uint          HLC: base of the updates' times
 //	 8  uint          MaxUpdate, below 2^32
 //	 9  uint          credit, below 2^32
-//	10  nil | [ 3 × float64 ]   rates: desired, maximum, capacity; finite, not negative
+//	10  nil | [ 3 × float64, uint ]   rates: desired, maximum, capacity; finite, not
+//	                  negative; pending updates, below 2^32
 //	11  nil | digest
 //	12  [ (replica, uint version) … ]   exceptions
 //	13  bool          same
