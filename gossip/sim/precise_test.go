@@ -13,7 +13,7 @@ import (
 func TestPrecise(t *testing.T) {
 	type figures struct{ steady, peak, end, staleness float64 }
 	measure := func(oldest bool) (f figures) {
-		const nodes = 64
+		const nodes = 32
 		p, err := sim.NewPrecise(sim.PreciseConfig{Seed: 1, Nodes: nodes, Keys: 64, Oldest: oldest, Rate: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -25,7 +25,7 @@ func TestPrecise(t *testing.T) {
 			}
 			return float64(sum) / nodes
 		}
-		p.At(15*time.Second, func() { p.SetBudget(40) })
+		p.At(15*time.Second, func() { p.SetBudget(20) })
 		p.At(25*time.Second, func() { f.steady = stale(); p.SetRate(2) })
 		p.At(75*time.Second, func() { f.peak = stale(); p.SetRate(1) })
 		p.At(100*time.Second, func() {

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 200, "how many seeds the swarm tries")
+	seeds     = flag.Int("seeds", defaultSeeds, "how many seeds the swarm tries")
 	firstSeed = flag.Int64("first", 0, "the swarm's first seed")
 	showTrace = flag.Bool("trace", false, "the swarm writes its traces to standard output")
 )
