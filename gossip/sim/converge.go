@@ -156,13 +156,16 @@ func (s *Sim) unclean(part []*Node) string {
 		i := slices.IndexFunc(part, func(n *Node) bool { return !n.clean })
 		return part[i].name + " is dirty"
 	}
-	shows := map[string]*Node{}
-	for _, n := range part {
-		for space := range n.models { // order: any difference will do
-			if o := shows[space]; o != nil && s.hash(o, space) != s.hash(n, space) {
-				return fmt.Sprintf("%s and %s are dirty and show different things", o.name, n.name)
+	for _, space := range s.spaces {
+		var first *Node
+		for _, n := range part {
+			switch {
+			case n.models[space] == nil:
+			case first == nil:
+				first = n
+			case s.hash(first, space) != s.hash(n, space):
+				return fmt.Sprintf("%s and %s are dirty and show different things in space %q", first.name, n.name, space)
 			}
-			shows[space] = n
 		}
 	}
 	return ""

@@ -112,19 +112,26 @@ func (s *Sim) appear(n *Node) {
 	n.alive = len(s.living)
 	s.living = append(s.living, n)
 	n.reschedule()
-	s.announce(n, engine.PeerAlive)
+	s.announce(n)
 	if s.cfg.Uniform {
 		return
 	}
 	for _, p := range s.nodes {
-		switch {
-		case p == n:
-		case p.Up():
-			s.setPeer(n, p, engine.PeerAlive)
-		case !p.gone:
-			s.setPeer(n, p, engine.PeerFailed)
+		if p != n {
+			s.setPeer(n, p, p.membership())
 		}
 	}
+}
+
+// membership returns what everybody knows of a node.
+func (n *Node) membership() engine.PeerState {
+	switch {
+	case n.Up():
+		return engine.PeerAlive
+	case n.gone:
+		return engine.PeerRemoved
+	}
+	return engine.PeerFailed
 }
 
 // vanish stops a node without telling anybody.
@@ -139,13 +146,13 @@ func (s *Sim) vanish(n *Node) {
 }
 
 // announce tells all living nodes what has become of n.
-func (s *Sim) announce(n *Node, state engine.PeerState) {
+func (s *Sim) announce(n *Node) {
 	if s.cfg.Uniform {
 		return
 	}
 	for _, p := range s.nodes {
 		if p != n && p.Up() {
-			s.setPeer(p, n, state)
+			s.setPeer(p, n, n.membership())
 		}
 	}
 }
@@ -183,7 +190,7 @@ func (s *Sim) Crash(n *Node) {
 	s.counts.add(countCrash, 1)
 	s.trace.event(s, "crash", n)
 	s.vanish(n)
-	s.announce(n, engine.PeerFailed)
+	s.announce(n)
 }
 
 // Restart starts a node that is down, or that crashes now. With keep it goes on with
@@ -279,7 +286,7 @@ func (s *Sim) depart(n *Node) {
 	n.gone = true
 	s.trace.event(s, "left", n)
 	s.vanish(n)
-	s.announce(n, engine.PeerRemoved)
+	s.announce(n)
 }
 
 // Forget lets one node take another for gone, whatever it does: a false removal.
@@ -292,12 +299,7 @@ func (s *Sim) Forget(at, peer *Node) {
 // Recall ends a Forget: the node learns again what the other one is.
 func (s *Sim) Recall(at, peer *Node) {
 	s.trace.event(s, "recall", at, peer)
-	switch {
-	case peer.Up():
-		s.setPeer(at, peer, engine.PeerAlive)
-	case !peer.gone:
-		s.setPeer(at, peer, engine.PeerFailed)
-	}
+	s.setPeer(at, peer, peer.membership())
 }
 
 // Skew steps a node's clock by d. Its engine has no other: a step back holds up its

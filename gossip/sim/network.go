@@ -28,6 +28,7 @@ func (s *Sim) send(n *Node, env *engine.Envelope) {
 	s.counts.message(m)
 	p := &packet{from: n, to: s.byName[env.To], stream: env.Stream}
 	if p.to == nil {
+		s.counts.add(countToNobody, 1)
 		return
 	}
 	s.cleaning(n, p.to, m)

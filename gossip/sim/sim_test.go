@@ -258,6 +258,23 @@ func TestUniformFlow(t *testing.T) {
 	}
 }
 
+// One peer at a time is enough, and all is checked: on a network that loses and
+// delays, while nodes come and go.
+func TestUniformChecked(t *testing.T) {
+	s := start(t, sim.Config{
+		Seed: 1, Nodes: 20, Uniform: true, Engine: engine.Config{Budget: 500, MaxInterval: time.Second},
+		Link: sim.Link{Delay: sim.Exponential(5 * time.Millisecond), Loss: 0.1, Duplicate: 0.1},
+	})
+	s.Load(sim.Load{Rate: 20, Until: 20 * time.Second})
+	s.At(5*time.Second, func() { s.Restart(s.Node("n3"), false) })
+	s.At(10*time.Second, func() { s.Crash(s.Node("n4")); s.Join("n20") })
+	run(t, s, 20*time.Second)
+	converge(t, s, 0)
+	if n := s.Node("n20").Model("s").(*sim.Register).Len(); n != 16 {
+		t.Errorf("the newcomer knows %d keys", n)
+	}
+}
+
 // Spread of one update without a budget (PAPER.md): with exchanges that take no time,
 // all know it after about 0.81·ln N + 0.6 rounds.
 func TestSpread(t *testing.T) {
