@@ -15,8 +15,12 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	room := e.roomFor(nil, nil, m.Batches)
 	var gaps []DigestEntry
 	open, closed := false, false
+	for _, x := range m.Exceptions {
+		e.hearHead(x.Replica, x.Version)
+	}
 	for i := range m.Batches {
 		b := &m.Batches[i]
+		e.hearHead(b.Replica, b.Through)
 		r := e.lookup(b.Replica)
 		if r == nil && b.From == 0 {
 			r = e.replica(b.Replica)
@@ -43,8 +47,11 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			switch {
 			case b.Closed && room:
 				closed = true
-			case theirs == nil, b.Floor > r.version, !e.roomFor(theirs, m.Exceptions, nil),
+			case theirs == nil, !e.roomFor(theirs, m.Exceptions, nil),
 				e.isCleaning(now) && !e.cleansWith(now, p, m.Exchange):
+				e.stats.BatchesRefused++
+				continue
+			case b.Floor > r.version && !e.passFloor(now, p, m, r, b.Floor):
 				e.stats.BatchesRefused++
 				continue
 			default:
@@ -127,6 +134,11 @@ func (e *Engine) raiseAll(theirs []DigestEntry, exceptions []clock.Entry) {
 			e.raise(r, d.Version)
 		}
 	}
+	e.raiseExceptions(exceptions)
+}
+
+// raiseExceptions raises the horizon to what another node's was above its vector.
+func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 	for _, x := range exceptions {
 		if r := e.replica(x.Replica); r != nil {
 			e.raise(r, x.Version)

@@ -11,6 +11,8 @@ const (
 	// cleanAfter is how long a node may be dirty before it asks a clean peer for
 	// everything (R5).
 	cleanAfter = 3 * time.Second
+	// desperateAfter is how long a node looks for a clean peer to be reset by.
+	desperateAfter = 5 * cleanAfter
 	// maxSnapshots bounds how many cleaning exchanges a node serves at a time: each
 	// keeps a pointer per update that its peer lacked.
 	maxSnapshots = 2
@@ -55,7 +57,14 @@ func (e *Engine) isCleaning(now time.Time) bool {
 
 // wantsCleaning reports whether the next exchange should be a cleaning one.
 func (e *Engine) wantsCleaning(now time.Time) bool {
-	return e.behind > 0 && now.Sub(e.dirtySince) >= cleanAfter && !e.isCleaning(now)
+	return (e.reset || !e.Clean() && now.Sub(e.dirtySince) >= cleanAfter) && !e.isCleaning(now)
+}
+
+// isDesperate reports whether a batch was refused long ago that only a dotted sync can
+// replace, and no clean peer was found: then a dirty one will do, and this node stays
+// as dirty as both were (R9).
+func (e *Engine) isDesperate(now time.Time) bool {
+	return e.reset && now.Sub(e.resetSince) >= desperateAfter
 }
 
 // serveCleaning takes a snapshot of all that a peer lacks, if this node is clean
@@ -63,9 +72,6 @@ func (e *Engine) wantsCleaning(now time.Time) bool {
 // sent: the peer ends with exactly this node's state of now, and no hole that
 // only something newer explains.
 func (e *Engine) serveCleaning(now time.Time, x *exchange) bool {
-	if !e.Clean() {
-		return false
-	}
 	serving := 0
 	for _, p := range e.peerOrder {
 		if y := p.its; y != nil && y != x && y.snapshot != nil && now.Sub(y.active) < e.cfg.Timeout {

@@ -20,6 +20,8 @@ var (
 	// ErrClock is returned by Write while this node's clock is MaxDrift ahead of
 	// most peers (DESIGN §3).
 	ErrClock = errors.New("engine: this node's clock is too far ahead")
+	// ErrJoining is returned by Write until a member has admitted this node (R11).
+	ErrJoining = errors.New("engine: not a member yet")
 	// ErrMessage is wrapped by Step's errors: the message breaks the protocol. The
 	// state is as it was.
 	ErrMessage = errors.New("engine: bad message")
@@ -38,15 +40,26 @@ type Config struct {
 	MaxInterval time.Duration // between rounds while vectors stay equal; default 4 × Interval
 	Timeout     time.Duration // an exchange without a message for so long is over; default 5 s
 
-	Order       Order         // which updates go first when not all fit; default Hybrid
-	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
-	MaxDatagram int           // bytes of one encoded message on the datagram channel; default 1,400
-	MaxStream   int           // bytes of one encoded message on the stream channel; default MaxUpdate + 64 KiB
-	MaxUpdate   int           // bytes of one encoded update (R2); default 1 MiB
-	MaxPeers    int           // peers that are kept track of; default 10,000
-	MaxReplicas int           // replicas, living and dead; default 100,000
-	MaxSpaces   int           // spaces, attached or relayed; default 1,000
-	MaxDrift    time.Duration // an update whose time is further ahead is held; default 10 min
+	Order          Order         // which updates go first when not all fit; default Hybrid
+	Budget         int           // bytes of updates that one exchange carries per direction; default 1 MiB
+	MaxDatagram    int           // bytes of one encoded message on the datagram channel; default 1,400
+	MaxStream      int           // bytes of one encoded message on the stream channel; default MaxUpdate + 64 KiB
+	MaxUpdate      int           // bytes of one encoded update (R2); default 1 MiB
+	MaxPeers       int           // peers that are kept track of; default 10,000
+	MaxReplicas    int           // replicas, living and dead; default 100,000
+	MaxSpaces      int           // spaces, attached or relayed; default 1,000
+	RemoveAfter    time.Duration // a failed peer is a member for so long (R10); default 10 min
+	ReportInterval time.Duration // least time between two reports (R6); default 10 s
+	MaxDrift       time.Duration // an update whose time is further ahead is held; default 10 min
+
+	// Collect lets this node take part in the collection of tombstones (R6–R8): it
+	// reports, and collects what all members have reported to know. A member without it
+	// holds up all others.
+	Collect bool
+	// Joining says that there is a cluster to join: no writes before a member has
+	// admitted this node, for at most JoinTimeout (R11).
+	Joining     bool
+	JoinTimeout time.Duration // default 5 s
 
 	// Flow takes part in flow control (Paper §4); nil: no rates are exchanged.
 	Flow Flow
@@ -57,7 +70,8 @@ type Config struct {
 
 // Unsafe turns rules off. A cluster with any of them set loses data.
 type Unsafe struct {
-	Classic bool // scuttlebutt as published: no horizon (R4), no state hashes (R12)
+	Minority bool // collect without a majority (R7)
+	Classic  bool // scuttlebutt as published: no horizon (R4), no state hashes (R12)
 }
 
 const (
@@ -84,6 +98,9 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxInterval, 4*c.Interval)
 	set(&c.Timeout, 5*time.Second)
 	set(&c.MaxDrift, 10*time.Minute)
+	set(&c.JoinTimeout, 5*time.Second)
+	set(&c.RemoveAfter, 10*time.Minute)
+	set(&c.ReportInterval, 10*time.Second)
 	size(&c.Budget, 1<<20)
 	size(&c.MaxDatagram, 1400)
 	size(&c.MaxUpdate, 1<<20)
@@ -119,6 +136,10 @@ func (c Config) Validate() error {
 		return bad("MaxInterval", "%v is below Interval %v", c.MaxInterval, c.Interval)
 	case c.Timeout < 0:
 		return bad("Timeout", "%v is negative", c.Timeout)
+	case c.RemoveAfter < 0:
+		return bad("RemoveAfter", "%v is negative", c.RemoveAfter)
+	case c.ReportInterval < 0:
+		return bad("ReportInterval", "%v is negative", c.ReportInterval)
 	case c.MaxDrift < 0:
 		return bad("MaxDrift", "%v is negative", c.MaxDrift)
 	case c.Order > Breadth:

@@ -263,7 +263,7 @@ func (e *Engine) sendDigest(to string, m *Message, out *Output, fill func(*Messa
 	var parts []*Message
 	part := func(fits int, put func(part *Message, n int)) int { // a part with as much as fits, and how much that is
 		p := *m
-		p.Hashes = nil
+		p.Hashes, p.Reports = nil, nil
 		p.Digest.Part, p.Digest.Parts = 1<<16-2, 1<<16-1 // the widest
 		n := sort.Search(fits, func(i int) bool {
 			put(&p, i+1)

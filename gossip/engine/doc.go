@@ -133,6 +133,36 @@
 // exchange before, in which it takes no others', sees to that.
 // Two dirty nodes unite and stay dirty.
 //
+// # Collection
+//
+// With Config.Collect tombstones are dropped once they are proved to be known to all
+// members (R6–R8); nothing happens by age. While any wait, members write reports:
+// their own last version, their clock, and up to which time they know everything. From
+// these a clean node finds the stable time, if all have reported with the same members
+// and the same updates of former members, and if the members are a majority of all
+// nodes that are known. [Engine.Stable] says who or what stands against it. What is
+// collected raises the floor of its replica.
+//
+// A hole below a sender's floor proves nothing to a node that was not there: it may
+// retain what the collected tombstone deleted. It refuses such a batch, and is rebased
+// on a clean peer first (R9): in the cleaning exchange it adopts the peer's floors, in
+// the union it notes what it retains and the peer, which covers it, does not; that is
+// removed when the node knows all that the peer knew. Until then it is not clean, and
+// readers miss nothing. If no clean peer is found in 15 s a dirty one will do: then the
+// node is as dirty as both were.
+//
+// What a node that is not clean hands over in a repair may be dead. A node that has
+// floors and takes it is not clean before the next rebase; and no repair hands
+// anything to a node that has collected since it began.
+//
+// When all members know the same and show the same, but are not clean, they wait for
+// updates of former members that nobody has any more: then the horizon falls (R12).
+//
+// A node with Config.Joining writes when a member has admitted it, at the latest after
+// JoinTimeout: so its clock is past all that may have been collected (R11). Not there
+// yet: records of retired nodes (R13). So nodes that left count as known, and half of
+// all that ever wrote must be members for anything to be collected.
+//
 // # Rounds
 //
 // Interval is the time between rounds. A change of the vector brings the next

@@ -37,7 +37,23 @@ type Engine struct {
 	catchup    catchup
 	cleaning   cleaning
 	rebase     rebase
-	dirtySince time.Time // meaningful while behind > 0
+	doomed     []clock.Dot   // retained here and, so the rebase showed, dead elsewhere
+	zombies    bool          // something dead may be retained: not clean until a rebase (R9)
+	reset      bool          // a batch was refused that only a rebase can replace (R9)
+	resetSince time.Time     // when the first one was
+	doomedAt   []DigestEntry // doomed go when all of this is known
+
+	reports    reports
+	heads      map[clock.Replica]clock.Version // of replicas that nothing is known of but that they exist
+	headless   bool                            // there were too many of them
+	graves     graves
+	collected  clock.Timestamp // up to here something was collected
+	lifts      uint64          // how often a floor rose
+	tendAt     time.Time
+	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
+	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
+	unstable   string          // why
+	dirtySince time.Time       // meaningful while behind > 0
 
 	stolen  bool      // somebody else writes under self: it needs a new epoch (R1)
 	epochAt time.Time // when the last one was taken
@@ -83,6 +99,7 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 		replicas: map[clock.Replica]*replica{},
 		spaces:   map[string]*space{},
 		peers:    map[string]*peer{},
+		heads:    map[clock.Replica]clock.Version{},
 		digestAt: ^uint64(0),
 		interval: cfg.Interval,
 		round:    now,
@@ -90,6 +107,9 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 	e.next = now.Add(time.Duration(cfg.Rand.Int63n(int64(cfg.Interval) + 1)))
 	e.exchanges = cfg.Rand.Uint64() >> 16 // unlikely to repeat those of an earlier incarnation
 	e.replica(cfg.Self)
+	if cfg.Joining {
+		e.joinUntil = now.Add(cfg.JoinTimeout)
+	}
 	return e, nil
 }
 
@@ -128,6 +148,8 @@ func (e *Engine) Attach(name string, m model.Model) error {
 			}
 			if effect.Redundant {
 				e.forget(r, u)
+			} else {
+				e.bury(r, u)
 			}
 		}
 	}
@@ -141,6 +163,9 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	s := e.spaces[space]
 	if s == nil || s.model == nil {
 		return out, fmt.Errorf("%w: %q", ErrNotAttached, space)
+	}
+	if e.IsJoining(now) {
+		return out, ErrJoining
 	}
 	if e.aheadOfPeers() {
 		return out, ErrClock
@@ -202,7 +227,7 @@ func (e *Engine) aheadOfPeers() bool {
 
 // Clean reports whether the state is exactly the models' value over everything
 // in the vector (R4).
-func (e *Engine) Clean() bool { return e.behind == 0 }
+func (e *Engine) Clean() bool { return e.behind == 0 && !e.zombies }
 
 // Vector returns a copy of what is known.
 func (e *Engine) Vector() clock.Vector {
@@ -221,6 +246,21 @@ func (e *Engine) Horizon() clock.Vector {
 	}
 	return clock.NewVector(entries)
 }
+
+// Floors returns, by replica, the highest version that was collected (R8).
+func (e *Engine) Floors() clock.Vector {
+	var entries []clock.Entry
+	for _, r := range e.order {
+		if r.floor > 0 {
+			entries = append(entries, clock.Entry{Replica: r.id, Version: r.floor})
+		}
+	}
+	return clock.NewVector(entries)
+}
+
+// Stable returns the time up to which everything is known to all members, by this
+// node's last look (R7); 0 while that is not known, and why.
+func (e *Engine) Stable() (through clock.Timestamp, why string) { return e.stableAt, e.unstable }
 
 // Stats returns what has been counted since New.
 func (e *Engine) Stats() Stats { return e.stats }

@@ -10,9 +10,6 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
-// pullEntries is how many replicas one pull asks for.
-const pullEntries = 256
-
 // Step handles a message. An error means that the message was refused and
 // nothing changed. The engine copies what it retains of a message; only parts of a
 // digest are kept as they are, until the others have come or for a Timeout: the
@@ -30,11 +27,14 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		e.restart(p)
 	}
 	p.epoch = m.From.Epoch
+	p.joining = m.Joining
 	e.hear(now, p, m.HLC)
 	if m.Kind != Syn && m.To != e.self.Epoch {
 		return out, nil // meant for an earlier life: what that one knew, this one may not
 	}
 	before := e.changes
+	e.takeReports(now, m.Reports, &out)
+	e.hearHeads(m.Digest.Entries)
 	e.meetSelf(now, m.Digest.Entries, &out)
 	if m.Kind == Syn || m.Kind == Ack {
 		if m = e.assemble(now, p, m); m == nil {
@@ -56,6 +56,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if e.stolen {
 		e.newEpoch(now, e.self, &out)
 	}
+	e.bringDoom(&out)
 	if e.changes != before {
 		e.hurry(now) // what is new here is new to others
 	}
@@ -112,7 +113,7 @@ func (e *Engine) hear(now time.Time, p *peer, hlc clock.Timestamp) {
 func (e *Engine) message(now time.Time, p *peer, kind Kind, exchange uint64) *Message {
 	return &Message{
 		Kind: kind, From: e.self, To: p.epoch, Exchange: exchange,
-		HLC: max(e.hlc.Last(), clock.TimestampOf(now)), MaxUpdate: uint32(e.cfg.MaxUpdate),
+		HLC: max(e.hlc.Last(), clock.TimestampOf(now)), MaxUpdate: uint32(e.cfg.MaxUpdate), Joining: e.IsJoining(now),
 	}
 }
 
@@ -133,7 +134,9 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	m := e.message(now, p, Syn, p.mine.id)
 	m.Credit = e.credit(now, p)
 	m.Cleaning = e.wantsCleaning(now)
+	m.Same = m.Cleaning && e.isDesperate(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
+	m.ReportSum = e.reports.sum
 	m.Rates = e.rates(now)
 	p.mine.rates = m.Rates
 	e.tell(m, p.mine)
@@ -158,6 +161,9 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	ack := e.message(now, p, Ack, x.id)
 	ack.Credit = e.credit(now, p)
 	ack.Rates = e.rates(now)
+	ack.Admits = !ack.Joining && p.state == PeerAlive
+	ack.ReportSum = e.reports.sum
+	e.addReports(ack, m.ReportSum)
 	if same(x.theirs, x.mine) {
 		p.mark, p.lacking = e.changes, 0
 		e.share(now, p, false, ack.Rates, m.Rates, 0)
@@ -171,7 +177,9 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	e.share(now, p, false, ack.Rates, m.Rates, pending)
 	ack.Rates.Pending = uint32(min(pending, math.MaxUint32))
 	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
-	if ack.Cleaning = m.Cleaning && e.serveCleaning(now, x); ack.Cleaning {
+	if ack.Cleaning = m.Cleaning && (e.Clean() || m.Same && (!e.zombies || e.isDesperate(now))) && e.serveCleaning(now, x); ack.Cleaning {
+		ack.Exceptions = e.exceptions()
+		x.told = ack.Exceptions
 		e.vouch(ack)
 	}
 	e.tell(ack, x)
@@ -189,6 +197,9 @@ func (e *Engine) agree(ack *Message) {
 	ack.Same = true
 	ack.Exceptions = e.exceptions()
 	ack.Exceptions = ack.Exceptions[:min(1, len(ack.Exceptions))]
+	if len(ack.Exceptions) == 0 && !e.Clean() {
+		ack.Exceptions = []clock.Entry{{Replica: e.self}}
+	}
 	hashes := e.hashes()
 	fit := sort.Search(len(hashes), func(i int) bool {
 		ack.Hashes = hashes[:i+1]
@@ -215,11 +226,13 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		e.applyAll(now, p, m, nil, out) // late: its exchange is over
 		return
 	}
+	e.join(m)
 	if m.Same {
 		e.share(now, p, true, x.rates, m.Rates, 0)
 		e.settle(now, p, x.id, x.mine)
 		p.mine = nil
 		e.stats.Exchanges.Equal++
+		e.finish(now, p, x, m, nil, out)
 		e.published = max(e.published, versionOf(x.mine, e.self))
 		if x.at == e.changes {
 			p.mark, p.lacking = e.changes, 0
@@ -235,24 +248,41 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		x.theirs = []DigestEntry{}
 	}
 	e.settle(now, p, x.id, x.theirs)
-	if m.Cleaning && e.behind > 0 {
+	if m.Cleaning && (!e.Clean() || e.reset) {
 		e.cleaning = cleaning{peer: p, exchange: x.id}
 		e.stats.Cleanings++
-		e.startRebase(now, p, x.theirs, m.Hashes)
+		if e.startRebase(now, p, x.theirs, m.Hashes) && len(m.Exceptions) > 0 {
+			e.rebase.dirty = true
+			e.raiseExceptions(m.Exceptions)
+		}
 	}
 	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
 	lacked := e.lackedBy(x.theirs)
 	e.share(now, p, true, x.rates, m.Rates, max(e.pending(lacked), int(m.Rates.Pending)))
-	if len(lacked) > 0 && m.Credit > 0 {
-		fin := e.message(now, p, Fin, x.id)
-		fin.Credit = e.credit(now, p)
-		fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
-		if size := e.fill(fin, x, lacked, m.Credit); len(fin.Batches) > 0 {
-			out.send(p.name, size > e.cfg.MaxDatagram, fin)
-		}
-	}
+	e.finish(now, p, x, m, lacked, out)
 	e.goOn(now, p, x, true, out)
+}
+
+// finish answers an ACK with what the peer lacks, and reports: FIN. Without either
+// there is none.
+func (e *Engine) finish(now time.Time, p *peer, x *exchange, ack *Message, lacked []candidate, out *Output) {
+	if (len(lacked) == 0 || ack.Credit == 0) && ack.ReportSum == e.reports.sum {
+		return
+	}
+	fin := e.message(now, p, Fin, x.id)
+	fin.Credit = e.credit(now, p)
+	fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
+	e.addReports(fin, ack.ReportSum)
+	size := e.fill(fin, x, lacked, ack.Credit)
+	if len(fin.Batches) == 0 { // reports need nothing else
+		fin.Digest.Entries, fin.Exceptions, fin.Reports = nil, nil, nil
+		e.addReports(fin, ack.ReportSum)
+		size = e.cfg.Codec.Size(fin)
+	}
+	if len(fin.Batches)+len(fin.Reports) > 0 {
+		out.send(p.name, size > e.cfg.MaxDatagram, fin)
+	}
 }
 
 // onDelta takes the updates of a FIN or PUSH.
@@ -269,31 +299,6 @@ func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 	delta.Exceptions = slices.Concat(x.exceptions, m.Exceptions)
 	moved := e.applyAll(now, p, &delta, x.theirs, out)
 	e.goOn(now, p, x, moved, out)
-}
-
-// onPull answers with more of the replicas that it names: PUSH.
-func (e *Engine) onPull(now time.Time, p *peer, m *Message, out *Output) {
-	x := p.exchange(m.Exchange)
-	if x == nil {
-		return // rounds bring the rest
-	}
-	x.active = now
-	push := e.message(now, p, Push, x.id)
-	if x.snapshot != nil {
-		x.skip(m.Digest.Entries)
-		push.Digest.Base = x.at
-		if size := e.fillFromSnapshot(push, x); len(push.Batches) > 0 {
-			out.send(p.name, size > e.cfg.MaxDatagram, push)
-		}
-		return
-	}
-	push.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
-	size := e.fill(push, x, e.askedFor(m.Digest.Entries), m.Credit)
-	if len(push.Batches) == 0 { // the budget is used up: the peer need not wait
-		push.Digest.Entries = nil
-		size = e.cfg.Codec.Size(push)
-	}
-	out.send(p.name, size > e.cfg.MaxDatagram, push)
 }
 
 // exchange returns the conversation with this id, whoever initiated it.
@@ -344,69 +349,4 @@ func cutHole(b *Batch) {
 		n++
 	}
 	b.Updates, b.Through, b.Closed = b.Updates[:n], b.From+clock.Version(n), false
-}
-
-// goOn asks for more when the peer is known to have more and the last message
-// brought something; otherwise the exchange is over.
-func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Output) {
-	ask, versions := e.lacking(now, x.theirs, pullEntries)
-	p.lacking = versions
-	if versions > 0 && moved && e.credit(now, p) > 0 {
-		if versions > bulk || e.cleansWith(now, p, x.id) {
-			e.catchup = catchup{peer: p, until: now.Add(stall)}
-		}
-		e.sendPull(now, p, x.id, ask, out)
-		return
-	}
-	if e.catchup.peer == p {
-		e.catchup = catchup{}
-	}
-	if e.cleansWith(now, p, x.id) {
-		e.cleaning = cleaning{}
-		if e.behind > 0 && versions == 0 && e.isRebasing(now, p) && e.mayRepair(now, p) {
-			e.startUnion(now, p, x.id, out) // what is missing is not above the vector
-		}
-	}
-	if versions == 0 && len(e.lackedBy(x.theirs)) == 0 {
-		p.mark = e.changes
-	}
-	if x == p.mine && !x.done {
-		x.done = true
-		if versions == 0 {
-			e.stats.Exchanges.Complete++
-		} else {
-			e.stats.Exchanges.Partial++
-		}
-	}
-}
-
-// sendPull asks for what follows these entries, as many as fit into a message.
-func (e *Engine) sendPull(now time.Time, p *peer, exchange uint64, ask []DigestEntry, out *Output) {
-	pull := e.message(now, p, Pull, exchange)
-	pull.Credit = uint32(min(chunk, e.cfg.Budget))
-	fit := sort.Search(len(ask), func(i int) bool {
-		pull.Digest.Entries = ask[:i+1]
-		return e.cfg.Codec.Size(pull) > e.cfg.MaxStream
-	})
-	pull.Digest.Entries = ask[:fit]
-	e.stats.Pulls++
-	out.send(p.name, e.cfg.Codec.Size(pull) > e.cfg.MaxDatagram, pull)
-}
-
-// pullGaps asks once for what batches left out: at most one pull is under way
-// for each peer and replica (R3).
-func (e *Engine) pullGaps(now time.Time, p *peer, exchange uint64, gaps []DigestEntry, out *Output) {
-	var ask []DigestEntry
-	for _, d := range gaps {
-		at, ok := p.pulls[d.Replica]
-		if ok && now.Sub(at) < e.cfg.Timeout || !ok && len(p.pulls) == pullEntries {
-			continue
-		}
-		p.pulls[d.Replica] = now
-		ask = append(ask, d)
-	}
-	if len(ask) > 0 {
-		slices.SortFunc(ask, func(a, b DigestEntry) int { return a.Replica.Compare(b.Replica) })
-		e.sendPull(now, p, exchange, ask, out)
-	}
 }

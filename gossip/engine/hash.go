@@ -78,6 +78,11 @@ func (h *hasher) member(d clock.Dot, content uint64) Hash {
 	return Hash{sum.Hi, sum.Lo}
 }
 
+// report identifies a report: of one member no two have the same time.
+func (h *hasher) report(r *Report) uint64 {
+	return h.member(clock.Dot{Replica: r.Member}, uint64(r.HLC)).Lo
+}
+
 func appendDot(b []byte, d clock.Dot) []byte {
 	b = appendSized(b, d.Replica.Node)
 	b = binary.LittleEndian.AppendUint64(b, d.Replica.Epoch)

@@ -50,7 +50,13 @@ type Message struct {
 	Exceptions []clock.Entry
 	// Same says, in an ACK, that the sender's vector equals the SYN's; the digest
 	// is empty then.
+	// In a SYN that asks for cleaning it says that a dirty peer may serve, too.
 	Same bool
+	// Joining says that the sender may not write yet (R11).
+	Joining bool
+	// Admits says, in an ACK, that the sender is a member, takes the receiver for one,
+	// and thus that the receiver, if it is joining, is one too.
+	Admits bool
 	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
 	// untruncated; in the ACK it says that the peer does it (R5).
 	Cleaning bool
@@ -59,7 +65,9 @@ type Message struct {
 	Hashes []SpaceHash
 	// Batches are the deltas, each replica's in version order.
 	Batches []Batch
-	// Reports are members' reports that changed (R6).
+	// ReportSum is a hash of all reports that the sender has, in a SYN and an ACK.
+	ReportSum uint64
+	// Reports are members' reports that the receiver may lack, in an ACK and a FIN (R6).
 	Reports []Report
 	// Repair is set in messages of kind Repair only.
 	Repair *RepairStep
@@ -117,6 +125,7 @@ type Report struct {
 	Safe    clock.Timestamp // complete when it was written
 	View    Hash            // of its member view
 	Outside Hash            // of its vector over replicas outside the view
+	Waits   bool            // tombstones wait for the others' reports
 }
 
 // SpaceHash is the state hash of one space.

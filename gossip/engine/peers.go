@@ -21,13 +21,15 @@ const (
 // peer is what the engine keeps about another node, bounded by a constant plus
 // the digests of the exchanges under way.
 type peer struct {
-	name  string
-	state PeerState       // PeerRemoved: never announced, or removed; only answered
-	epoch uint64          // of its latest message
-	heard time.Time       // when that came
-	hlc   clock.Timestamp // the highest that this life of it has shown
-	slow  bool            // its clock was more than MaxDrift behind this node's
-	delay time.Duration   // smoothed, from a SYN to its ACK; 0: not known
+	name    string
+	state   PeerState       // PeerRemoved: never announced, or removed; only answered
+	epoch   uint64          // of its latest message
+	heard   time.Time       // when that came
+	failed  time.Time       // when membership said so
+	hlc     clock.Timestamp // the highest that this life of it has shown
+	slow    bool            // its clock was more than MaxDrift behind this node's
+	joining bool            // it may not write yet
+	delay   time.Duration   // smoothed, from a SYN to its ACK; 0: not known
 
 	answered uint64    // the last exchange of the peer that was answered: its ids grow
 	mine     *exchange // initiated here
@@ -37,6 +39,7 @@ type peer struct {
 
 	mark    uint64 // the engine's changes when the peer was last known to know the same
 	lacking uint64 // versions it knew and this node did not, after its last message
+	agreed  uint64 // the engine's changes when the peer was last seen to have the same vector and state
 
 	repair     *repair   // driven by this node
 	repairFrom time.Time // no repair with it before
@@ -92,7 +95,9 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 	if p == nil || p.state == s {
 		return
 	}
-	p.state = s
+	if p.state = s; s == PeerFailed {
+		p.failed = now
+	}
 	e.ring = nil
 	if s == PeerAlive {
 		e.hurry(now) // it may lack anything

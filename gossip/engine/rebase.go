@@ -2,6 +2,9 @@ package engine
 
 import (
 	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // rebase is how a dirty node whose horizon names what died with its holders becomes
@@ -17,25 +20,29 @@ import (
 // is above P came in batches since then, whose holes raised the horizon; or before,
 // and then it must have been without open holes: else the first step does not count.
 type rebase struct {
-	peer   *peer
-	theirs []DigestEntry // P
-	spaces []*space      // that both have models for
-	union  *repair       // the second step; nil before
-	united bool
-	after  uint64    // the first exchange that shows Q
-	until  time.Time // without progress it is over
+	peer    *peer
+	theirs  []DigestEntry                   // P
+	spaces  []*space                        // that both have models for
+	floors  map[clock.Replica]clock.Version // of the peer, where they are higher than here
+	doomed  []clock.Dot                     // retained here and not at the peer, which covers them
+	dirty   bool                            // the peer was: H does not fall
+	removes bool                            // this node was clean and collected what the peer does not cover: it takes nothing that it covers itself
+	union   *repair                         // nil before the second step
+	united  bool
+	after   uint64    // the first exchange that shows Q
+	until   time.Time // without progress it is over
 }
 
 // startRebase notes that a clean peer has this vector and attaches these spaces. It
 // reports whether this node can be rebased on that.
 func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, spaces []SpaceHash) bool {
-	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.allShared(spaces) || e.holesAbove(theirs) {
+	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.vouchedFor(spaces) && !e.isDesperate(now) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs)) || !e.roomFor(theirs, nil, nil) {
 		return false
 	}
-	e.rebase = rebase{peer: p, theirs: theirs, until: now.Add(e.cfg.Timeout)}
+	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs), dirty: !e.vouchedFor(spaces), theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
 	for _, h := range spaces {
-		if s := e.spaces[h.Space]; s != nil {
-			e.rebase.spaces = append(e.rebase.spaces, s) // allShared: it has models here and there
+		if s := e.space(h.Space); s != nil && !h.Relayed {
+			e.rebase.spaces = append(e.rebase.spaces, s)
 		}
 	}
 	for _, r := range e.order {
@@ -98,15 +105,108 @@ func (e *Engine) united(now time.Time, p *peer, out *Output) {
 
 // settle ends a rebase on p, if this exchange does.
 func (e *Engine) settle(now time.Time, p *peer, exchange uint64, theirs []DigestEntry) {
-	rb := &e.rebase
+	rb := e.rebase
 	if rb.peer != p || !rb.united || exchange < rb.after || !e.roomFor(theirs, nil, nil) {
 		return
 	}
+	for id, floor := range rb.floors {
+		if r := e.lookup(id); r != nil {
+			e.lift(r, floor)
+		}
+	}
+	e.doomed, e.doomedAt = append(e.doomed, rb.doomed...), theirs
 	e.rebase = rebase{}
 	for _, r := range e.order {
-		e.place(r, r.version, r.since)
+		if !rb.dirty {
+			e.place(r, r.version, r.since)
+		}
 	}
 	e.raiseAll(theirs, nil)
+	e.reset, e.zombies = false, false
 	e.dirtySince = now
 	e.stats.Rebased++
+}
+
+// floorsBelow reports whether a vector covers all that was collected here: a peer
+// that does not know of it may bring it back (R9).
+func (e *Engine) floorsBelow(theirs []DigestEntry) bool {
+	i := 0
+	for _, r := range e.order {
+		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
+			i++
+		}
+		if r.floor > 0 && (i == len(theirs) || theirs[i].Replica != r.id || theirs[i].Version < r.floor) {
+			return false
+		}
+	}
+	return true
+}
+
+// passFloor reports whether an open hole below the sender's floor may be applied: a
+// tombstone that this node never saw may have been collected there (R9). Only in the
+// cleaning exchange of a rebase: that finds out what else is dead. Otherwise this node
+// needs one.
+func (e *Engine) passFloor(now time.Time, p *peer, m *Message, r *replica, floor clock.Version) bool {
+	if !e.cleansWith(now, p, m.Exchange) || !e.isRebasing(now, p) {
+		e.needReset(now)
+		return false
+	}
+	e.needReset(now)
+	e.zombies = true
+	e.lift(r, floor)
+	return true
+}
+
+// needReset notes that only a dotted sync can bring this node on.
+func (e *Engine) needReset(now time.Time) {
+	if !e.reset {
+		e.reset, e.resetSince = true, now
+	}
+}
+
+// doom notes updates that a clean peer covers and does not retain. They go when this
+// node knows all that the peer knew: until then what took their place may be missing.
+func (e *Engine) doom(updates []*model.Update) {
+	for _, u := range updates {
+		e.rebase.doomed = append(e.rebase.doomed, u.Dot)
+	}
+}
+
+// bringDoom removes what a rebase found to be dead, once its horizon is reached.
+func (e *Engine) bringDoom(out *Output) {
+	if len(e.doomed) == 0 || !e.covers(e.doomedAt) {
+		return
+	}
+	for _, d := range e.doomed {
+		r := e.lookup(d.Replica)
+		if en, ok := r.log.get(d.Version); ok {
+			e.discard(r, en, out)
+		}
+	}
+	e.doomed = nil
+	e.stats.Resets++
+}
+
+// covers reports whether this node knows all that a digest says.
+func (e *Engine) covers(theirs []DigestEntry) bool {
+	_, versions := e.lacking(time.Time{}, theirs, 0)
+	return versions == 0
+}
+
+// vouchedFor reports whether a peer with these spaces has models for all updates that
+// this node retains; it need not have any itself (R14).
+func (e *Engine) vouchedFor(theirs []SpaceHash) bool {
+	known := map[string]bool{}
+	for _, h := range theirs {
+		if h.Relayed || e.space(h.Space) == nil {
+			return false
+		}
+		known[h.Space] = true
+	}
+	for _, s := range e.spaceOrder {
+		if s.updates > 0 && !known[s.name] {
+			return false
+		}
+	}
+	return true
 }

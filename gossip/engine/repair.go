@@ -32,13 +32,16 @@ func (e *Engine) halfMessage() int { return (e.cfg.MaxStream - e.cfg.MaxUpdate) 
 // chunks; what is done stays done when it breaks off. Its id is that of the
 // exchange that showed the need.
 type repair struct {
-	id     uint64
-	spaces []*space               // the first is under way
-	parts  map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
-	todo   []Range                // of the first space, what is still to be compared
-	wanted map[clock.Dot]bool     // asked for and not here yet
-	theirs []DigestEntry          // what the peer knew at first: only that is compared
-	active time.Time
+	id      uint64
+	spaces  []*space               // the first is under way
+	parts   map[clock.Version]bool // numbers of the messages of hashes that are not answered yet
+	todo    []Range                // of the first space, what is still to be compared
+	wanted  map[clock.Dot]bool     // asked for and not here yet
+	theirs  []DigestEntry          // what the peer knew at first: only that is compared
+	active  time.Time
+	rebases bool   // it is the union of a rebase
+	clean   bool   // both sides are
+	lifts   uint64 // here, when it began
 }
 
 // served is the repair that a peer drives with this node.
@@ -47,6 +50,8 @@ type served struct {
 	until time.Time
 	space *space                 // of the latest step: it was verified
 	parts map[clock.Version]bool // of its hashes: compared, each once
+	clean bool                   // both sides were
+	lifts uint64                 // here, when it began
 }
 
 // hashes returns the state hashes of all spaces.
@@ -71,6 +76,11 @@ func (e *Engine) hashes() []SpaceHash {
 //   - only the peer dirty: it drives.
 func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	peerClean := len(m.Exceptions) == 0
+	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.tombstones() > 0) && e.agrees(m.Hashes) {
+		if p.agreed = e.changes; e.Clean() || !peerClean { // a clean one can do better
+			e.giveUp(now)
+		}
+	}
 	if e.cfg.Unsafe.Classic || e.Clean() && !peerClean {
 		return
 	}
@@ -84,10 +94,57 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 		e.stats.Mismatches++
 	}
 	switch {
-	case !e.Clean() && peerClean && e.mayRepair(now, p) && e.startRebase(now, p, x.mine, m.Hashes):
+	case !e.mayRepair(now, p):
+	case e.Clean() == peerClean && len(differ) > 0:
+		e.startRepair(now, p, &repair{id: x.id, theirs: x.mine, spaces: differ, clean: peerClean}, out)
+	case e.Clean() != peerClean && e.startRebase(now, p, x.mine, m.Hashes):
 		e.startUnion(now, p, x.id, out)
-	case len(differ) > 0 && e.mayRepair(now, p):
-		e.startRepair(now, p, &repair{id: x.id, theirs: x.mine, spaces: differ}, out)
+	}
+}
+
+// agrees reports whether the peer's state is this node's, in all spaces.
+func (e *Engine) agrees(theirs []SpaceHash) bool {
+	if !e.allShared(theirs) {
+		return false
+	}
+	for _, h := range theirs {
+		if e.spaces[h.Space].hash != h.Hash {
+			return false
+		}
+	}
+	return true
+}
+
+// giveUp lets the horizon fall where what it names cannot come any more: of replicas
+// that are no member's, when all members know the same and have the same state (R12).
+func (e *Engine) giveUp(now time.Time) {
+	current := map[clock.Replica]bool{e.self: true}
+	for _, p := range e.peerOrder {
+		if !e.isMember(now, p) {
+			continue
+		}
+		if p.agreed != e.changes {
+			return
+		}
+		current[clock.Replica{Node: p.name, Epoch: p.epoch}] = true
+	}
+	for _, r := range e.order {
+		if r.horizon > r.version && !current[r.id] {
+			e.place(r, r.version, r.version)
+			e.stats.GivenUp++
+		}
+	}
+	if v := e.look(now); v.known == len(v.members)+1 { // and nobody else is known who may have more
+		for _, r := range e.order {
+			if !current[r.id] {
+				r.head = r.version
+			}
+		}
+		clear(e.heads)
+	}
+	if e.zombies && e.covers(e.doomedAt) {
+		e.zombies, e.reset = false, false // nobody is left who knows better
+		e.stats.GivenUp++
 	}
 }
 
@@ -98,13 +155,15 @@ func (e *Engine) mayRepair(now time.Time, p *peer) bool {
 
 // startUnion begins the second step of a rebase on p: a repair of all spaces.
 func (e *Engine) startUnion(now time.Time, p *peer, id uint64, out *Output) {
-	e.rebase.union = &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces}
-	e.startRepair(now, p, e.rebase.union, out)
+	r := &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces, rebases: true}
+	e.rebase.union = r
+	e.startRepair(now, p, r, out)
 }
 
 // startRepair begins to drive a repair with p.
 func (e *Engine) startRepair(now time.Time, p *peer, r *repair, out *Output) {
 	e.stats.Repairs++
+	r.lifts = e.lifts
 	r.parts, r.wanted = map[clock.Version]bool{}, map[clock.Dot]bool{}
 	p.repair, p.repairFrom = r, now.Add(repairEvery)
 	e.repairSpace(now, p, out)
@@ -134,7 +193,7 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 	r := p.repair
 	r.active = now
 	if len(r.spaces) == 0 {
-		if p.repair = nil; r == e.rebase.union {
+		if p.repair = nil; e.rebase.union == r {
 			e.united(now, p, out)
 		}
 		return
@@ -153,7 +212,7 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 // sendRepair sends a step of the repair with this id.
 func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, step *RepairStep, out *Output) {
 	m := e.message(now, p, Repair, id)
-	m.Repair = step
+	m.Repair, m.Same = step, e.Clean()
 	out.send(p.name, e.cfg.Codec.Size(m) > e.cfg.MaxDatagram, m)
 }
 
@@ -161,12 +220,12 @@ func (e *Engine) sendRepair(now time.Time, p *peer, id uint64, step *RepairStep,
 // repair that is over change nothing.
 func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
 	s := e.spaces[m.Repair.Space]
-	if s == nil || s.model == nil {
+	if s == nil {
 		return
 	}
-	if r := p.repair; r != nil && r.id == m.Exchange {
+	if r := p.repair; r != nil && r.id == m.Exchange && (s.model != nil || r.rebases) {
 		if len(r.spaces) > 0 && r.spaces[0] == s {
-			if r == e.rebase.union {
+			if e.rebase.union == r {
 				e.rebase.until = now.Add(e.cfg.Timeout)
 			}
 			r.active = now
@@ -174,7 +233,7 @@ func (e *Engine) onRepair(now time.Time, p *peer, m *Message, out *Output) {
 		}
 		return
 	}
-	if e.admit(now, p, m, s) {
+	if s.model != nil && e.admit(now, p, m, s) {
 		e.serve(now, p, s, m, out)
 	}
 }
@@ -189,7 +248,7 @@ func (e *Engine) admit(now time.Time, p *peer, m *Message, s *space) bool {
 	if m.Repair.Phase != RepairHashes || x == nil || x.id != m.Exchange || now.Before(p.served.until) {
 		return false
 	}
-	p.served = served{id: x.id, until: now.Add(repairEvery)}
+	p.served = served{id: x.id, until: now.Add(repairEvery), clean: m.Same && e.Clean(), lifts: e.lifts}
 	return true
 }
 
@@ -206,6 +265,7 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 			return // repeated
 		}
 		p.served.parts[step.Range.Through] = true
+		e.adoptFloors(step.Hashes, out)
 		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Range: step.Range, Hashes: e.differing(s, step.Hashes)}
 		e.sendRepair(now, p, m.Exchange, answer, out)
 	case RepairAsk:
@@ -213,7 +273,7 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 			e.sendRepair(now, p, m.Exchange, answer, out)
 		}
 	case RepairUpdates:
-		e.unite(s, step.Updates, out)
+		e.unite(now, s, step.Updates, p.served.clean, p.served.lifts, out)
 		e.sendUpdates(now, p, m.Exchange, s, step.Range, nil, e.wanted(s, step), out)
 	}
 }
@@ -227,10 +287,20 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 			return // repeated
 		}
 		delete(r.parts, step.Range.Through)
-		for _, h := range step.Hashes {
-			r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
+		added := 0
+		if !r.rebases {
+			e.adoptFloors(step.Hashes, out)
 		}
-		if len(step.Hashes) == 0 || len(r.todo) > len(step.Hashes) {
+		for _, h := range step.Hashes {
+			if e.rebase.union == r && h.Floor > 0 {
+				e.rebase.floors[h.Replica] = max(e.rebase.floors[h.Replica], h.Floor)
+			}
+			if own := e.lookup(h.Replica); own != nil && e.hashOf(own, s, h.Through) != h.Hash {
+				r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
+				added++
+			}
+		}
+		if added == 0 || len(r.todo) > added {
 			break // nothing new to ask, or a range is under way
 		}
 		e.ask(now, p, s, out)
@@ -240,7 +310,7 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 			return
 		}
 	case RepairUpdates:
-		e.unite(s, step.Updates, out)
+		e.unite(now, s, step.Updates, r.clean || r.rebases, r.lifts, out)
 		for _, u := range step.Updates {
 			delete(r.wanted, u.Dot)
 		}
@@ -268,7 +338,16 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 		rep.todo[0].Replica != g.Replica || rep.todo[0].From != g.From {
 		return false
 	}
-	send, want := e.difference(r, s, step)
+	send, only, want := e.difference(r, s, step)
+	if e.rebase.union == rep && e.rebase.removes {
+		want = nil
+	}
+	switch {
+	case !rep.rebases || !e.cfg.Collect:
+		send = append(send, only...)
+	case e.rebase.union == rep:
+		e.doom(only)
+	}
 	for _, d := range want {
 		rep.wanted[clock.Dot{Replica: r.id, Version: d.Version}] = true
 	}

@@ -16,6 +16,7 @@ type replica struct {
 	horizon  clock.Version // H: an open hole may hide what only updates up to here explain (R4)
 	since    clock.Version // what open holes raised H to since the latest rebase began
 	floor    clock.Version // the highest version that collection dropped (R8)
+	head     clock.Version // the highest version that is known to exist (R7)
 	log      log           // retained; versions ≤ version
 	replaced replacements
 	arrivals arrivals
@@ -54,7 +55,8 @@ func (e *Engine) replica(id clock.Replica) *replica {
 	if len(e.order) >= e.cfg.MaxReplicas {
 		return nil
 	}
-	r := &replica{id: id}
+	r := &replica{id: id, head: e.heads[id]}
+	delete(e.heads, id)
 	e.replicas[id] = r
 	i, _ := slices.BinarySearchFunc(e.order, id, func(r *replica, id clock.Replica) int { return r.id.Compare(id) })
 	e.order = slices.Insert(e.order, i, r)
@@ -85,6 +87,7 @@ func (e *Engine) place(r *replica, version, horizon clock.Version) {
 		e.behind++
 	}
 	r.version, r.horizon = version, horizon
+	r.head = max(r.head, version, horizon)
 }
 
 // space is one named set of updates and the model that reads it.
@@ -140,6 +143,7 @@ func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 	}
 	r.log.insert(en)
 	account(s, en, +1, e.hasher)
+	e.bury(r, u)
 }
 
 // drop takes an update out of the log that version of by made redundant.

@@ -17,6 +17,7 @@ func (e *Engine) Tick(now time.Time) Output {
 		return out
 	}
 	e.expire(now)
+	e.tend(now)
 	e.round = now
 	p, alone := e.choose(now)
 	switch {

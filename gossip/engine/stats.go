@@ -26,6 +26,10 @@ type Stats struct {
 	Epochs           uint64 // new epochs taken (R1)
 	Cleanings        uint64 // cleaning exchanges that a clean peer granted (R5)
 	Rebased          uint64 // horizons freed of what died with its holders (R5)
+	Reports          uint64 // written (R6)
+	Collected        uint64 // tombstones dropped because all members know them (R8)
+	Resets           uint64 // dotted syncs that this node went through (R9)
+	GivenUp          uint64 // replicas of former members whose lost updates are waited for no longer (R12)
 	Mismatches       uint64 // equal vectors with different state hashes (R12)
 	Repairs          uint64 // repairs started (R12)
 	Repaired         uint64 // updates that repairs brought, or dropped as damaged

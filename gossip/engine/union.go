@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
@@ -52,6 +53,19 @@ func (e *Engine) hashOf(r *replica, s *space, through clock.Version) Hash {
 	return h
 }
 
+// adoptFloors raises floors to a peer's, in a repair: both drop what either proved to
+// be known to all (R12).
+func (e *Engine) adoptFloors(theirs []ReplicaHash, out *Output) {
+	if !e.Clean() {
+		return
+	}
+	for _, h := range theirs {
+		if r := e.lookup(h.Replica); r != nil {
+			e.raiseFloor(r, h.Floor)
+		}
+	}
+}
+
 // differing returns the replicas whose hash differs here.
 func (e *Engine) differing(s *space, theirs []ReplicaHash) []ReplicaHash {
 	var differ []ReplicaHash
@@ -60,7 +74,7 @@ func (e *Engine) differing(s *space, theirs []ReplicaHash) []ReplicaHash {
 		if r == nil || r.version < h.Through || i > 0 && theirs[i-1].Replica.Compare(h.Replica) >= 0 {
 			continue
 		}
-		if own := e.hashOf(r, s, h.Through); own != h.Hash {
+		if own := e.hashOf(r, s, h.Through); own != h.Hash || r.floor > h.Floor {
 			differ = append(differ, ReplicaHash{r.id, h.Through, r.floor, own})
 		}
 	}
@@ -90,9 +104,9 @@ func (e *Engine) listDots(s *space, g Range) *RepairStep {
 	return &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
 }
 
-// difference returns what the peer lacks of a run of r, and what it has that is
-// lacking here.
-func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*model.Update, want []RepairDot) {
+// difference compares a run of r with a peer's: of forks here the larger, what only
+// this node retains, and what is wanted from the peer.
+func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send, only []*model.Update, want []RepairDot) {
 	theirs := make(map[clock.Version]uint64, len(step.Dots))
 	for _, d := range step.Dots {
 		theirs[d.Version] = d.Content
@@ -106,7 +120,10 @@ func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*mod
 			continue
 		}
 		content, both := theirs[u.Version]
-		if !both || content < en.content {
+		switch {
+		case !both:
+			only = append(only, u)
+		case content < en.content:
 			send = append(send, u)
 		}
 		if both && content <= en.content {
@@ -118,7 +135,7 @@ func (e *Engine) difference(r *replica, s *space, step *RepairStep) (send []*mod
 			want = append(want, d)
 		}
 	}
-	return send, want
+	return send, only, want
 }
 
 // wanted returns the updates that a step asks for.
@@ -139,7 +156,14 @@ func (e *Engine) wanted(s *space, step *RepairStep) []*model.Update {
 // unite adds updates that another node retains and this one does not, in
 // versions that this one covers: the model decides whether they count (R12).
 // Nothing is removed because it is absent elsewhere.
-func (e *Engine) unite(s *space, updates []*model.Update, out *Output) {
+//
+// What was collected here may hide in what a dirty node sends, or one that has not
+// heard of it yet: clean tells whether both were clean when the repair began, and
+// lifts how often a floor had risen here then.
+func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean bool, lifts uint64, out *Output) {
+	if lifts != e.lifts {
+		return
+	}
 	for _, u := range updates {
 		r := e.lookup(u.Replica)
 		if r == nil || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
@@ -155,5 +179,16 @@ func (e *Engine) unite(s *space, updates []*model.Update, out *Output) {
 		}
 		e.stats.Repaired++
 		e.integrate(r, s, entry{retain(r, s, u), content}, out)
+		if clean {
+			continue
+		}
+		e.rebase = rebase{} // it did not look at this one
+		if e.lifts > 0 {
+			if e.Clean() {
+				e.dirtySince = now
+			}
+			e.needReset(now)
+			e.zombies = true
+		}
 	}
 }

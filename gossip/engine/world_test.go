@@ -55,34 +55,37 @@ func (n *node) due() time.Time { return n.e.Next().Add(-n.skew) }
 // real codec, and checks the invariants after every event: of the node that it
 // touched if it changed anything there, and now and then of all.
 type world struct {
-	t      testing.TB
-	rng    *rand.Rand
-	now    time.Time
-	cfg    engine.Config
-	faults faults
-	codec  *wire.Codec
-	nodes  []*node
-	queue  []delivery
-	seq    int
-	cut    func(from, to string) bool
-	lag    func(from, to string, stream bool) time.Duration // on top of the faults' delay
-	served map[string]delivery                              // by exchange, what a server of R5 knew when it took its snapshot
-	spy    func(m *engine.Message, d *delivery) bool        // false drops it
-	parts  map[string][]engine.Batch                        // of messages in parts, by receiver and exchange
-	closed int                                              // batches with closed holes that were applied
-	all    map[clock.Dot]*model.Update                      // everything ever written; see know
-	agreed map[string]state                                 // what clean nodes showed, by vector
-	events int
-	past   []delivery
-	spaces []string
-	lax    bool // no invariants: for engines that are weakened on purpose
-	trace  *strings.Builder
+	t       testing.TB
+	rng     *rand.Rand
+	now     time.Time
+	cfg     engine.Config
+	faults  faults
+	codec   *wire.Codec
+	nodes   []*node
+	queue   []delivery
+	seq     int
+	cut     func(from, to string) bool
+	lag     func(from, to string, stream bool) time.Duration // on top of the faults' delay
+	served  map[string]delivery                              // by exchange, what a server of R5 knew when it took its snapshot
+	spy     func(m *engine.Message, d *delivery) bool        // false drops it
+	parts   map[string][]engine.Batch                        // of messages in parts, by receiver and exchange
+	closed  int                                              // batches with closed holes that were applied
+	all     map[clock.Dot]*model.Update                      // everything ever written; see know
+	agreed  map[string]state                                 // what clean nodes showed, by vector
+	events  int
+	past    []delivery
+	spaces  []string
+	saw     map[clock.Dot]clock.Vector // what the writer of an update knew
+	late    bool                       // a write was older than something that was collected
+	givenUp bool
+	lax     bool // no invariants: for engines that are weakened on purpose
+	trace   *strings.Builder
 }
 
 func newWorld(t testing.TB, seed int64, n int, cfg engine.Config) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewSource(seed)), now: time.UnixMilli(1_700_000_000_000), cfg: cfg,
-		codec: wire.New("test"), all: map[clock.Dot]*model.Update{}, spaces: []string{"s"},
+		codec: wire.New("test"), saw: map[clock.Dot]clock.Vector{}, all: map[clock.Dot]*model.Update{}, spaces: []string{"s"},
 		served: map[string]delivery{}, parts: map[string][]engine.Batch{}, agreed: map[string]state{},
 	}
 	for i := range n {
@@ -164,6 +167,9 @@ func (w *world) issue(n *node, space string, d model.Draft) error {
 	}
 	n.written++
 	w.record(out)
+	for _, c := range out.Changed {
+		w.saw[c.New.Dot] = before
+	}
 	w.after(n, before, nil, out)
 	return nil
 }

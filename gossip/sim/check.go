@@ -25,6 +25,8 @@ type checker struct {
 	agreed  map[uint64]*agreed // by hash of the vector
 	order   []uint64           // of agreed, oldest first
 	fresh   []*record          // scratch
+	lost    bool               // what superseded something may be gone for good (R12)
+	late    bool               // something was written that is older than what was collected (R11)
 }
 
 // watch is what the checks know of one life of a node.
@@ -40,6 +42,7 @@ type watch struct {
 	parts   map[partKey]*arrived
 	due     uint64 // event from which on the engine checks itself again
 	epoch   uint64
+	resets  uint64 // in which dead updates were removed
 	holes   uint64 // open ones that it has applied
 }
 
@@ -104,6 +107,9 @@ func (c *checker) learn(n *Node, u *model.Update) *record {
 		clear(c.agreed)
 		c.order = c.order[:0]
 	}
+	if fresh && u.Replica == n.engine.Self() {
+		r.saw = n.watch.vector
+	}
 	if len(u.Deps) > 0 {
 		c.checkDeps(n, u)
 	}
@@ -139,9 +145,11 @@ func (c *checker) event(n *Node, before glance, p *packet, m *engine.Message) {
 			w.holes = holes
 			c.checkHorizon(n, p, m)
 		}
-		if before.moved || w.changed {
+		resets := n.engine.Stats().Resets
+		if (before.moved || w.changed) && resets == w.resets {
 			c.checkRepeated(n, before, m)
 		}
+		w.resets = resets
 	}
 	switch {
 	case c.sim.cfg.Check == Every || c.sim.events%checkAllEvery == 0:
@@ -213,7 +221,8 @@ func (c *checker) node(n *Node) {
 		}
 		w.due = c.sim.events + uint64(retained/checkedPerEvent)
 	}
-	if n.clean {
+	c.lost = c.lost || n.engine.Stats().GivenUp > 0
+	if n.clean && !c.lost { // what superseded something may be gone for good
 		c.checkValue(n)
 	}
 }
@@ -236,9 +245,10 @@ func (c *checker) checkValue(n *Node) {
 		if p == nil {
 			continue
 		}
-		if p.retained.sum != a.sums[i] {
-			w.oracle.follow(c, w.vector)
-			o := &w.oracle.spaces[i].retained
+		w.oracle.follow(c, w.vector)
+		if o := &w.oracle.spaces[i].retained; p.retained.sum != a.sums[i] && c.isLate(n, p, o) {
+			c.late = true
+		} else if p.retained.sum != a.sums[i] || !c.buried(n, p, o) {
 			_ = c.sim.violate("I3", n, "clean at %v, but in space %q it lacks %s and has %s", w.vector, space, list(o.without(&p.retained)), list(p.retained.without(o)))
 			return
 		}
@@ -251,7 +261,7 @@ func (c *checker) checkValue(n *Node) {
 		switch h := s.Hash.Bytes(); {
 		case a.shown[i].by == nil:
 			a.shown[i] = shown{n, h}
-		case a.shown[i].hash != h:
+		case a.shown[i].hash != h && !c.late:
 			_ = c.sim.violate("I4", n, "clean at %v like %s, but the state hashes of space %q differ", w.vector, a.shown[i].by.name, s.Space)
 		}
 	}

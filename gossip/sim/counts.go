@@ -49,6 +49,10 @@ const (
 	countCleaningGranted
 	countCleaningRefused
 	countRebased
+	countReport
+	countCollected
+	countReset
+	countGivenUp
 	counted
 )
 
@@ -65,7 +69,8 @@ var countNames = [counted]string{
 	countRepair: "repair", countRepaired: "update repaired", countMismatch: "state hashes differed",
 	countEpoch: "new epoch", countFork: "fork", countAhead: "clock ran ahead", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
-	countRebased: "horizon rebased",
+	countRebased: "horizon rebased", countReport: "report", countCollected: "tombstone collected",
+	countReset: "dead update removed", countGivenUp: "horizon given up",
 }
 
 // counts is how often each happened, without what the engines of present lives
@@ -129,6 +134,10 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countTimeout, s.Exchanges.Timeout)
 	c.add(countCleaningGranted, s.Cleanings)
 	c.add(countRebased, s.Rebased)
+	c.add(countReport, s.Reports)
+	c.add(countCollected, s.Collected)
+	c.add(countReset, s.Resets)
+	c.add(countGivenUp, s.GivenUp)
 }
 
 // Counts returns how often each of the things happened that a simulation is for:

@@ -26,7 +26,8 @@ type author struct {
 // record is one update as it was written. Nobody else has its bytes.
 type record struct {
 	model.Update
-	hash uint64 // of its dot
+	hash uint64       // of its dot
+	saw  clock.Vector // what its writer knew
 }
 
 func newHistory() *history { return &history{authors: map[clock.Replica]*author{}} }
@@ -93,17 +94,22 @@ func earlier(a, b *record) int {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), a.Dot.Compare(b.Dot))
 }
 
-// retention is a set of retained updates with a hash of it.
+// retention is a set of retained updates with a hash of those that are no tombstones.
 type retention struct {
 	records map[*record]struct{}
+	tombs   map[*record]struct{}
 	sum     uint64
 }
 
-func newRetention() retention { return retention{records: map[*record]struct{}{}} }
+func newRetention() retention {
+	return retention{records: map[*record]struct{}{}, tombs: map[*record]struct{}{}}
+}
 
 // add puts a record in, unless it is there.
 func (s *retention) add(r *record) {
-	if _, ok := s.records[r]; !ok {
+	if r.IsTombstone() {
+		s.tombs[r] = struct{}{}
+	} else if _, ok := s.records[r]; !ok {
 		s.records[r] = struct{}{}
 		s.sum += r.hash
 	}
@@ -111,6 +117,7 @@ func (s *retention) add(r *record) {
 
 // remove takes a record out, if it is there.
 func (s *retention) remove(r *record) {
+	delete(s.tombs, r)
 	if _, ok := s.records[r]; ok {
 		delete(s.records, r)
 		s.sum -= r.hash

@@ -41,6 +41,7 @@ func (s *Sim) Join(name string) *Node {
 func (s *Sim) begin(n *Node) error {
 	epoch := n.newEpoch()
 	cfg := s.cfg.engineOf(n.name, epoch, source(s.seeds.Uint64()))
+	cfg.Joining = cfg.Joining || cfg.Collect && s.now > 0
 	n.flow = nil
 	if s.cfg.Flow != nil {
 		n.flow = newFlow(s, s.cfg.Flow(n.name))

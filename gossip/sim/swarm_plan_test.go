@@ -57,13 +57,16 @@ func chance(rng *rand.Rand, n int) bool { return rng.Intn(n) == 0 }
 // sizes draws the sizes of engines.
 func sizes(rng *rand.Rand) engine.Config {
 	cfg := engine.Config{
-		Interval:    200 * time.Millisecond,
-		MaxDatagram: pick(rng, 512, 1400),
-		MaxUpdate:   700,
-		MaxStream:   pick(rng, 1212, 1400, 5000),
-		MaxDrift:    pick(rng, 0, 2*time.Second),
-		Budget:      pick(rng, budgets...),
-		Order:       pick(rng, engine.Hybrid, engine.Hybrid, engine.Span, engine.Depth, engine.Breadth),
+		Interval:       200 * time.Millisecond,
+		MaxDatagram:    pick(rng, 512, 1400),
+		MaxUpdate:      700,
+		MaxStream:      pick(rng, 1212, 1400, 5000),
+		MaxDrift:       pick(rng, 0, 2*time.Second),
+		Collect:        !chance(rng, 3),
+		ReportInterval: pick(rng, 200*time.Millisecond, 2*time.Second),
+		RemoveAfter:    pick(rng, 2*time.Second, time.Minute),
+		Budget:         pick(rng, budgets...),
+		Order:          pick(rng, engine.Hybrid, engine.Hybrid, engine.Span, engine.Depth, engine.Breadth),
 	}
 	if chance(rng, 5) {
 		cfg.MaxReplicas = 2 + rng.Intn(6)

@@ -23,7 +23,8 @@ var sometimes = []string{
 	"message to nobody", "write", "delete", "dependency", "siblings", "eager push", "burst of one node",
 	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push",
 	"repair", "update repaired", "new epoch", "clock ran ahead", "held replica", "time-out", "digest in parts",
-	"cleaning asked for", "cleaning granted", "cleaning refused", "horizon rebased", "agreement", "agreement within I10", "all clean at the end",
+	"cleaning asked for", "cleaning granted", "cleaning refused", "horizon rebased",
+	"report", "tombstone collected", "dead update removed", "horizon given up", "agreement", "agreement within I10", "all clean at the end",
 }
 
 // A swarm: every seed draws a cluster, its engines' sizes, its network, its

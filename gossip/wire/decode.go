@@ -20,7 +20,7 @@ const (
 	minUpdate      = 5 // flags, key, value
 	minBatch       = 7
 	minHash        = 18
-	minReport      = 4 + 2*minHash
+	minReport      = 5 + 2*minHash
 	minReplicaHash = 3 + minHash
 )
 
@@ -52,10 +52,11 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.Rates = r.rates()
 	m.Digest = r.digest()
 	m.Exceptions = r.exceptions()
-	m.Same = r.bool("same")
+	f := r.upTo(maxFlags, "flags")
+	m.Same, m.Joining, m.Admits = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0
 	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
-	m.Reports = r.reports()
+	m.ReportSum, m.Reports = r.reports()
 	m.Repair = r.repair()
 	if r.err == nil && (m.Repair != nil) != (m.Kind == engine.Repair) {
 		r.fail("repair and kind do not agree")
@@ -154,9 +155,13 @@ func (r *reader) hashes() []engine.SpaceHash {
 	return hashes
 }
 
-func (r *reader) reports() []engine.Report {
+func (r *reader) reports() (sum uint64, reports []engine.Report) {
+	if r.null() {
+		return 0, nil
+	}
 	l := r.open("reports")
-	reports := reserve[engine.Report](r.room(l, 6, minReport))
+	sum = r.uint("sum of reports")
+	reports = reserve[engine.Report](r.room(l, 7, minReport))
 	for r.more(l) {
 		reports = append(reports, engine.Report{
 			Member:  r.replica(),
@@ -165,10 +170,11 @@ func (r *reader) reports() []engine.Report {
 			Safe:    clock.Timestamp(r.uint("safe of a report")),
 			View:    r.hash("view of a report"),
 			Outside: r.hash("outside of a report"),
+			Waits:   r.bool("waiting report"),
 		})
 	}
 	r.close(l, "reports")
-	return reports
+	return sum, reports
 }
 
 func (r *reader) repair() *engine.RepairStep {

@@ -43,10 +43,11 @@
 //	                  negative; pending updates, below 2^32
 //	11  nil | digest
 //	12  [ (replica, uint version) … ]   exceptions
-//	13  bool          same
+//	13  uint          flags: 1 same, 2 joining, 4 admits
 //	14  bool          cleaning
 //	15  [ (space, bin hash, bool relayed) … ]   state hashes
-//	16  [ (replica, uint head, uint HLC, uint safe, bin view, bin outside) … ]   reports
+//	16  nil | [ uint sum, (replica, uint head, uint HLC, uint safe, bin view, bin outside,
+//	                  bool waits) … ]   reports
 //	17  nil | repair  exactly in messages of kind repair
 //	18  [ batch … ]
 //

@@ -37,10 +37,10 @@ func (w *writer) message(cluster string, m *engine.Message) {
 	w.rates(m.Rates)
 	w.digest(&m.Digest)
 	w.exceptions(m.Exceptions)
-	w.bool(m.Same)
+	w.uint(flags(m))
 	w.bool(m.Cleaning)
 	w.hashes(m.Hashes)
-	w.reports(m.Reports)
+	w.reports(m.ReportSum, m.Reports)
 	w.repair(m.Repair)
 	bl := w.begin(len(m.Batches))
 	for i := range m.Batches {
@@ -48,6 +48,28 @@ func (w *writer) message(cluster string, m *engine.Message) {
 	}
 	w.end(bl)
 	w.end(l)
+}
+
+// The bits of a message's flags.
+const (
+	flagSame = 1 << iota
+	flagJoining
+	flagAdmits
+	maxFlags = 1<<iota - 1
+)
+
+func flags(m *engine.Message) uint64 {
+	var f uint64
+	if m.Same {
+		f |= flagSame
+	}
+	if m.Joining {
+		f |= flagJoining
+	}
+	if m.Admits {
+		f |= flagAdmits
+	}
+	return f
 }
 
 func (w *writer) rates(r engine.Rates) {
@@ -119,8 +141,13 @@ func (w *writer) hashes(hashes []engine.SpaceHash) {
 	w.end(l)
 }
 
-func (w *writer) reports(reports []engine.Report) {
-	l := w.begin((replicaFields + 5) * len(reports))
+func (w *writer) reports(sum uint64, reports []engine.Report) {
+	if sum == 0 && len(reports) == 0 {
+		w.null()
+		return
+	}
+	l := w.begin(1 + (replicaFields+6)*len(reports))
+	w.uint(sum)
 	for i := range reports {
 		r := &reports[i]
 		w.replica(r.Member)
@@ -129,6 +156,7 @@ func (w *writer) reports(reports []engine.Report) {
 		w.uint(uint64(r.Safe))
 		w.hash(r.View)
 		w.hash(r.Outside)
+		w.bool(r.Waits)
 	}
 	w.end(l)
 }

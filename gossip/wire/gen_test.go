@@ -175,6 +175,7 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	m := &engine.Message{
 		Kind: kind, From: g.replica(), Exchange: g.number(), HLC: g.hlc,
 		MaxUpdate: uint32(g.number()), Credit: uint32(g.number()), Same: g.bool(), To: g.number(), Cleaning: g.bool(),
+		Joining: g.bool(), Admits: g.bool(),
 	}
 	if g.bool() {
 		rate := rapid.Float64Range(0, math.MaxFloat64)
@@ -187,10 +188,13 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	for range g.count(3) {
 		m.Hashes = append(m.Hashes, engine.SpaceHash{Space: g.space(), Hash: g.hash(), Relayed: g.bool()})
 	}
+	if g.bool() {
+		m.ReportSum = g.number()
+	}
 	for range g.count(3) {
 		m.Reports = append(m.Reports, engine.Report{
 			Member: g.replica(), Head: g.version(), HLC: clock.Timestamp(g.number()),
-			Safe: clock.Timestamp(g.number()), View: g.hash(), Outside: g.hash(),
+			Safe: clock.Timestamp(g.number()), View: g.hash(), Outside: g.hash(), Waits: g.bool(),
 		})
 	}
 	if kind == engine.Repair {

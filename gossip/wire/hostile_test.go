@@ -68,7 +68,8 @@ func samples() []*engine.Message {
 		}),
 		message(engine.Ack, func(m *engine.Message) {
 			m.Same, m.Hashes = true, []engine.SpaceHash{{Space: "carts", Hash: engine.Hash{Hi: 1, Lo: 2}, Relayed: true}}
-			m.Reports = []engine.Report{{Member: b, Head: 3, HLC: start, Safe: 5, View: engine.Hash{Hi: 3}, Outside: engine.Hash{Lo: 4}}}
+			m.Reports = []engine.Report{{Member: b, Head: 3, HLC: start, Safe: 5, View: engine.Hash{Hi: 3}, Outside: engine.Hash{Lo: 4}, Waits: true}}
+			m.ReportSum, m.Admits, m.Joining = 9, true, true
 		}),
 		message(engine.Fin, func(m *engine.Message) { m.Batches, m.Digest.Entries = batches, digest.Entries[:1] }),
 		message(engine.Pull, func(m *engine.Message) { m.Digest.Entries = digest.Entries[1:] }),

@@ -86,11 +86,11 @@ func push(field int, f func(w *writer)) []byte {
 			w.uint(uint64(engine.Push))
 		case i == 3:
 			w.str("a")
-		case i < 10:
+		case i < 10, i == 13:
 			w.uint(0)
-		case i < 12, i == 17:
+		case i < 12, i == 16, i == 17:
 			w.null()
-		case i == 13, i == 14:
+		case i == 14:
 			w.bool(false)
 		default:
 			w.end(w.begin(0))
