@@ -30,12 +30,13 @@ func (c *checker) isLate(n *Node, p *probe, o *retention) bool {
 	if !c.buried(n, p, o) || len(o.without(&p.retained)) > 0 {
 		return false
 	}
-	for _, e := range p.retained.without(o) {
+	more := p.retained.without(o)
+	for _, e := range more {
 		if !c.collectedOver(n, p.Model, o, e) || c.deleted(n, p.Model, e) {
 			return false
 		}
 	}
-	return true
+	return len(more) > 0
 }
 
 // collectedOver reports whether the node has collected a tombstone that supersedes e.
