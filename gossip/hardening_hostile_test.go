@@ -140,21 +140,11 @@ func TestMemberThatDoesNotRead(t *testing.T) {
 // connections are accepted and never read.
 func deafAddr(t *testing.T) (bind, advertise string) {
 	t.Helper()
-	free, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := free.LocalAddr()
+	free, packets := listenBoth(t)
+	to := packets.LocalAddr()
 	_ = free.Close() // for the member to take
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := tcp.Addr().(*net.TCPAddr)
-	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_ = packets.Close()
+	tcp, udp := listenBoth(t)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		buf := make([]byte, 1<<16)
@@ -186,6 +176,26 @@ func deafAddr(t *testing.T) (bind, advertise string) {
 		wg.Wait()
 	})
 	return to.String(), tcp.Addr().String()
+}
+
+// listenBoth listens for both protocols at one port. A port that is free for one
+// need not be for the other: thousands of connections have just been.
+func listenBoth(t *testing.T) (net.Listener, *net.UDPConn) {
+	t.Helper()
+	for range 20 {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := tcp.Addr().(*net.TCPAddr)
+		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port})
+		if err == nil {
+			return tcp, udp
+		}
+		_ = tcp.Close()
+	}
+	t.Fatal("no port is free for both protocols")
+	return nil, nil
 }
 
 // beg has a member tell a node, until the test ends, that it knows nothing. It

