@@ -8,6 +8,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
@@ -95,7 +96,7 @@ func (c Config) engineOf(node string, epoch uint64, src source) engine.Config {
 	e.Cluster = cluster
 	e.Rand = src.rand()
 	if e.Codec == nil {
-		e.Codec = defaultCodec
+		e.Codec = wire.New(cluster)
 	}
 	return e
 }

@@ -67,7 +67,7 @@ func (n *Node) Engine() *engine.Engine { return n.engine }
 func (n *Node) Model(space string) model.Model { return n.models[space] }
 
 // Clock returns what the node takes for the time.
-func (n *Node) Clock() time.Time { return start.Add(n.sim.now + n.skew) }
+func (n *Node) Clock() time.Time { return n.sim.start.Add(n.sim.now + n.skew) }
 
 // Rates returns the node's desired and maximum rates, ρ and τ, in updates per
 // second; zero without flow control.
@@ -108,7 +108,7 @@ func (n *Node) reschedule() {
 	if n.state != running {
 		return
 	}
-	due := max(n.engine.Next().Sub(start)-n.skew, 0)
+	due := max(n.engine.Next().Sub(n.sim.start)-n.skew, 0)
 	if due != n.due || n.place < 0 {
 		n.due = due
 		n.sim.rota.put(n)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
-	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
@@ -21,7 +20,8 @@ type Sim struct {
 	draws  *rand.Rand // partners, when Uniform
 	picks  *rand.Rand // what Replay chooses from, and chooses
 	seeds  source     // of engines and loads
-	now    time.Duration
+	start  time.Time
+	now    time.Duration // since the start
 	seq    uint64
 	events uint64
 	queue  queue
@@ -45,13 +45,6 @@ type Sim struct {
 	stepping bool // an event is under way
 }
 
-var (
-	// start is when every simulation begins.
-	start = time.UnixMilli(1_700_000_000_000).UTC()
-	// defaultCodec is the codec of nodes without one of their own.
-	defaultCodec = wire.New(cluster)
-)
-
 // never is after everything.
 const never = time.Duration(math.MaxInt64)
 
@@ -63,7 +56,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	stream := func(i uint64) *rand.Rand { return stream(cfg.Seed, i).rand() }
 	s := &Sim{
-		cfg: cfg.withDefaults(), byName: map[string]*Node{}, asked: map[asking]bool{}, trace: tracer{w: cfg.Trace},
+		cfg: cfg.withDefaults(), start: time.UnixMilli(1_700_000_000_000).UTC(), byName: map[string]*Node{}, asked: map[asking]bool{}, trace: tracer{w: cfg.Trace},
 		rng: stream(1), net: stream(2), draws: stream(3), picks: stream(4), seeds: source(stream(5).Uint64()),
 	}
 	if cfg.Check != Off {
@@ -77,10 +70,10 @@ func New(cfg Config) (*Sim, error) {
 }
 
 // Start returns the virtual time at which the simulation began.
-func (s *Sim) Start() time.Time { return start }
+func (s *Sim) Start() time.Time { return s.start }
 
 // Now returns the virtual time.
-func (s *Sim) Now() time.Time { return start.Add(s.now) }
+func (s *Sim) Now() time.Time { return s.start.Add(s.now) }
 
 // Rand returns randomness for the caller: what it draws changes nothing else.
 func (s *Sim) Rand() *rand.Rand { return s.rng }
