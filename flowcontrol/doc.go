@@ -59,7 +59,8 @@
 // [Fixed] is for measuring what a cluster carries.
 //
 // Everybody wants more than it gets, the budget of 100 updates is halved after 90 s
-// (the paper's second experiment, on real engines; TestPaperAIMD, TestPaperQuota):
+// (the paper's second experiment, on real engines; TestPaperAIMD and TestPaperQuota in
+// gossip/sim):
 //
 //	           N    at 90 s          after 150 s      settled     staleness
 //	AIMD      64    1.94 (61 %)      1.00 (63 %)      35 s        5.4 s

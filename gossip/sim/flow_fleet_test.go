@@ -1,4 +1,4 @@
-package flowcontrol_test
+package sim_test
 
 import (
 	"math"
@@ -13,11 +13,11 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// swarm is a simulation of real engines with flow control under the paper's
+// fleet is a simulation of real engines with flow control under the paper's
 // settings (Paper §4): each node gossips once per second with a peer drawn
 // uniformly, exchanges take no time, budgets count updates, the order is depth, and
 // everybody writes as fast as it may.
-type swarm struct {
+type fleet struct {
 	*sim.Sim
 	t       testing.TB
 	codec   *sim.CountUpdates
@@ -26,9 +26,9 @@ type swarm struct {
 	written map[*sim.Node][]time.Time // by version − 1
 }
 
-func newSwarm(t testing.TB, n, budget int, control func() flowcontrol.Controller) *swarm {
+func newFleet(t testing.TB, n, budget int, control func() flowcontrol.Controller) *fleet {
 	t.Helper()
-	w := &swarm{t: t, codec: new(sim.CountUpdates), budget: budget, written: map[*sim.Node][]time.Time{}}
+	w := &fleet{t: t, codec: new(sim.CountUpdates), budget: budget, written: map[*sim.Node][]time.Time{}}
 	s, err := sim.New(sim.Config{
 		Seed: 1, Nodes: n, Uniform: true, Check: sim.Off, Remember: -1,
 		Flow:   func(string) flowcontrol.Controller { return control() },
@@ -51,21 +51,21 @@ func newSwarm(t testing.TB, n, budget int, control func() flowcontrol.Controller
 }
 
 // desire sets what these nodes want.
-func (w *swarm) desire(rate float64, nodes ...*sim.Node) {
+func (w *fleet) desire(rate float64, nodes ...*sim.Node) {
 	for _, n := range nodes {
 		n.SetDesired(rate)
 	}
 }
 
 // halve halves the budget of all nodes.
-func (w *swarm) halve() {
+func (w *fleet) halve() {
 	w.codec.SetCost(2)
 	w.budget /= 2
 }
 
-// until runs the swarm up to a number of seconds since its start, and calls each, if
+// until runs the fleet up to a number of seconds since its start, and calls each, if
 // it is not nil, after every second.
-func (w *swarm) until(seconds int, each func()) {
+func (w *fleet) until(seconds int, each func()) {
 	w.t.Helper()
 	for w.Now().Before(w.Start().Add(time.Duration(seconds) * time.Second)) {
 		if err := w.Run(time.Second); err != nil {
@@ -78,11 +78,11 @@ func (w *swarm) until(seconds int, each func()) {
 }
 
 // law is the capacity law: what each node can write at most (DESIGN §6).
-func (w *swarm) law() float64 { return 2 * float64(w.budget) / float64(len(w.nodes)-1) }
+func (w *fleet) law() float64 { return 2 * float64(w.budget) / float64(len(w.nodes)-1) }
 
 // rates returns the mean of τ over some nodes, and how even it is by Jain's index:
 // 1 if all have the same, 1/n if one has all.
-func (w *swarm) rates(nodes []*sim.Node) (mean, jain float64) {
+func (w *fleet) rates(nodes []*sim.Node) (mean, jain float64) {
 	var sum, squares float64
 	for _, n := range nodes {
 		_, tau := n.Rates()
@@ -95,7 +95,7 @@ func (w *swarm) rates(nodes []*sim.Node) (mean, jain float64) {
 
 // staleness is how long ago, in seconds, the oldest update was written that some
 // node has not seen.
-func (w *swarm) staleness() (most float64) {
+func (w *fleet) staleness() (most float64) {
 	for _, n := range w.nodes {
 		vector := n.Engine().Vector()
 		for _, o := range w.nodes {
@@ -109,7 +109,7 @@ func (w *swarm) staleness() (most float64) {
 }
 
 // writes returns how many updates per second were written since, on average.
-func (w *swarm) writes(since time.Time) float64 {
+func (w *fleet) writes(since time.Time) float64 {
 	count := 0
 	for _, at := range w.written {
 		for _, a := range at {

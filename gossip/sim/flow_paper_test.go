@@ -1,4 +1,4 @@
-package flowcontrol_test
+package sim_test
 
 import (
 	"flag"
@@ -19,8 +19,8 @@ type experiment struct {
 	law, mean, jain, stale [181]float64
 }
 
-func run(t *testing.T, nodes, budget int, control func() flowcontrol.Controller) (x experiment) {
-	w := newSwarm(t, nodes, budget, control)
+func experimentTwo(t *testing.T, nodes, budget int, control func() flowcontrol.Controller) (x experiment) {
+	w := newFleet(t, nodes, budget, control)
 	w.until(15, nil)
 	w.desire(math.Inf(1), w.nodes...)
 	second := 15
@@ -48,9 +48,9 @@ func (x *experiment) settled() int {
 	return 0
 }
 
-// sizes are the numbers of nodes: a few, which have about the same capacity per node
+// fleetSizes are the numbers of nodes: a few, which have about the same capacity per node
 // as the paper's 64 by less budget, and on demand those of the paper.
-func sizes(few int) (nodes []int) {
+func fleetSizes(few int) (nodes []int) {
 	if *large {
 		return []int{few, 64, 128}
 	}
@@ -63,8 +63,8 @@ func budgetOf(nodes int) int { return min(100, nodes*100/64) }
 // figures): N=64: 0.6 at 30 s, 1.95 at 90 s, 1.0 from 150 s on; N=128: 0.6, 1.0, 0.5.
 func TestPaperAIMD(t *testing.T) {
 	t.Parallel()
-	for _, n := range sizes(24) {
-		x := run(t, n, budgetOf(n), func() flowcontrol.Controller { return new(flowcontrol.AIMD) })
+	for _, n := range fleetSizes(24) {
+		x := experimentTwo(t, n, budgetOf(n), func() flowcontrol.Controller { return new(flowcontrol.AIMD) })
 		published := map[int][3]float64{24: {0.6, 1.95, 1}, 64: {0.6, 1.95, 1}, 128: {0.6, 1, 0.5}}[n]
 		got := [3]float64{x.mean[30], mean(x.mean[85:91]), mean(x.mean[150:])}
 		dip := slices.Min(x.mean[91:130])
@@ -88,8 +88,8 @@ func TestPaperAIMD(t *testing.T) {
 // and settles sooner after the budget is halved.
 func TestPaperQuota(t *testing.T) {
 	t.Parallel()
-	for _, n := range sizes(32) {
-		x := run(t, n, budgetOf(n), func() flowcontrol.Controller { return new(flowcontrol.Quota) })
+	for _, n := range fleetSizes(32) {
+		x := experimentTwo(t, n, budgetOf(n), func() flowcontrol.Controller { return new(flowcontrol.Quota) })
 		before, after := mean(x.mean[85:91])/x.law[90], mean(x.mean[150:])/x.law[180]
 		settled := x.settled()
 		fresh := mean(slices.Concat(x.stale[30:91], x.stale[130:]))
@@ -120,7 +120,7 @@ func TestPaperModestGetAll(t *testing.T) {
 		"Quota": func() flowcontrol.Controller { return new(flowcontrol.Quota) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newSwarm(t, 16, 25, control)
+			w := newFleet(t, 16, 25, control)
 			modest, greedy := w.nodes[:8], w.nodes[8:]
 			const little = 0.5
 			w.desire(little, modest...)
@@ -156,7 +156,7 @@ func TestPaperModestGetAll(t *testing.T) {
 // processors are slow) is noticed: Quota settles near what really is there.
 func TestQuotaNoticesMissingCapacity(t *testing.T) {
 	t.Parallel()
-	w := newSwarm(t, 16, 25, func() flowcontrol.Controller { return &flowcontrol.Quota{Rate: 20} })
+	w := newFleet(t, 16, 25, func() flowcontrol.Controller { return &flowcontrol.Quota{Rate: 20} })
 	w.desire(math.Inf(1), w.nodes...)
 	w.until(150, nil)
 	begin := w.Now()
