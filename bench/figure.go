@@ -65,6 +65,7 @@ var (
 var (
 	solid  []vg.Length
 	dashed = []vg.Length{vg.Points(6), vg.Points(3)}
+	short  = []vg.Length{vg.Points(3), vg.Points(2)}
 	dotted = []vg.Length{vg.Points(1.5), vg.Points(2.5)}
 	mixed  = []vg.Length{vg.Points(8), vg.Points(2.5), vg.Points(1.5), vg.Points(2.5)}
 )
@@ -72,12 +73,12 @@ var (
 // inks are the curves that appear in several figures, the same in all.
 var inks = map[string]ink{
 	"precise-newest":  {sky, solid, 1.5},
-	"precise-oldest":  {orange, solid, 1.5},
+	"precise-oldest":  {orange, dashed, 1.5},
 	"depth":           {blue, solid, 2},
 	"breadth":         {vermilion, mixed, 2},
 	"span":            {purple, dotted, 2},
-	"hybrid":          {black, dashed, 1.5},
-	"AIMD":            {vermilion, solid, 1.5},
+	"hybrid":          {black, short, 1.5},
+	"AIMD":            {vermilion, mixed, 1.5},
 	"quota":           {blue, solid, 2},
 	"capacity":        {grey, dotted, 1.5},
 	"median":          {blue, solid, 2},
