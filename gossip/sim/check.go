@@ -25,8 +25,8 @@ type checker struct {
 	agreed  map[uint64]*agreed // by hash of the vector
 	order   []uint64           // of agreed, oldest first
 	fresh   []*record          // scratch
-	lost    bool               // what superseded something may be gone for good (R12)
-	late    bool               // something was written that is older than what was collected (R11)
+	lost    bool               // somebody has given up waiting for what superseded something (R12)
+	late    bool               // something was shown that is older than what was collected (R11)
 }
 
 // watch is what the checks know of one life of a node.
@@ -36,6 +36,7 @@ type watch struct {
 	clean   bool
 	changed bool // a model was called since the last look
 	probes  map[string]*probe
+	removed []*record // tombstones, since the last look
 	oracle  oracle
 	knew    *knowledge // of now, nil: to be made
 	served  map[servedKey]*knowledge
@@ -43,6 +44,7 @@ type watch struct {
 	due     uint64 // event from which on the engine checks itself again
 	epoch   uint64
 	resets  uint64 // in which dead updates were removed
+	buried  uint64 // tombstones that it has collected
 	holes   uint64 // open ones that it has applied
 }
 
@@ -107,6 +109,9 @@ func (c *checker) learn(n *Node, u *model.Update) *record {
 		clear(c.agreed)
 		c.order = c.order[:0]
 	}
+	if fresh {
+		r.at = c.sim.now
+	}
 	if fresh && u.Replica == n.engine.Self() {
 		r.saw = n.watch.vector
 	}
@@ -150,6 +155,9 @@ func (c *checker) event(n *Node, before glance, p *packet, m *engine.Message) {
 			c.checkRepeated(n, before, m)
 		}
 		w.resets = resets
+	}
+	if n.watch.removed != nil {
+		c.checkCollected(n, m)
 	}
 	switch {
 	case c.sim.cfg.Check == Every || c.sim.events%checkAllEvery == 0:
@@ -222,49 +230,7 @@ func (c *checker) node(n *Node) {
 		w.due = c.sim.events + uint64(retained/checkedPerEvent)
 	}
 	c.lost = c.lost || n.engine.Stats().GivenUp > 0
-	if n.clean && !c.lost { // what superseded something may be gone for good
-		c.checkValue(n)
-	}
-}
-
-// checkValue compares a clean node's state with the value of all updates that its
-// vector covers (I3), and its state hashes with those of other clean nodes (I4).
-func (c *checker) checkValue(n *Node) {
-	w := &n.watch
-	a := c.agreed[w.hash]
-	if a == nil || a.vector.Compare(w.vector) != clock.Equal {
-		w.oracle.follow(c, w.vector)
-		a = &agreed{vector: w.vector, sums: make([]uint64, len(c.sim.spaces)), shown: make([]shown, len(c.sim.spaces))}
-		for i := range a.sums {
-			a.sums[i] = w.oracle.spaces[i].retained.sum
-		}
-		c.agree(w.hash, a)
-	}
-	for i, space := range c.sim.spaces {
-		p := w.probes[space]
-		if p == nil {
-			continue
-		}
-		w.oracle.follow(c, w.vector)
-		if o := &w.oracle.spaces[i].retained; p.retained.sum != a.sums[i] && c.isLate(n, p, o) {
-			c.late = true
-		} else if p.retained.sum != a.sums[i] || !c.buried(n, p, o) {
-			_ = c.sim.violate("I3", n, "clean at %v, but in space %q it lacks %s and has %s", w.vector, space, list(o.without(&p.retained)), list(p.retained.without(o)))
-			return
-		}
-	}
-	for _, s := range n.engine.Spaces() {
-		i, ok := slices.BinarySearch(c.sim.spaces, s.Space)
-		if !ok || !s.Attached {
-			continue
-		}
-		switch h := s.Hash.Bytes(); {
-		case a.shown[i].by == nil:
-			a.shown[i] = shown{n, h}
-		case a.shown[i].hash != h && !c.late:
-			_ = c.sim.violate("I4", n, "clean at %v like %s, but the state hashes of space %q differ", w.vector, a.shown[i].by.name, s.Space)
-		}
-	}
+	c.checkValue(n)
 }
 
 // agree remembers what holds for a vector.

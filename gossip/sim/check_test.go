@@ -26,7 +26,7 @@ func TestChecksBite(t *testing.T) {
 				}
 			}
 		}},
-		{"I3", func(_ *Sim, n *Node) { n.watch.probes["s"].retained.sum++ }},
+		{"I3", func(_ *Sim, n *Node) { n.watch.probes["s"].retained = newRetention() }},
 		{"I4", func(s *Sim, n *Node) {
 			for _, a := range s.check.agreed {
 				if a.shown[0].by != nil {
@@ -103,7 +103,7 @@ func TestOracleFollows(t *testing.T) {
 		o.follow(s.check, v)
 		var fresh oracle
 		fresh.follow(s.check, v)
-		if o.spaces[0].retained.sum != fresh.spaces[0].retained.sum {
+		if o.spaces[0].retained.sums != fresh.spaces[0].retained.sums {
 			t.Fatalf("at %v it retains %v", v, list(o.spaces[0].retained.without(&fresh.spaces[0].retained)))
 		}
 	}

@@ -1,56 +1,48 @@
 package sim
 
-import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+import (
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
 
-// buried reports whether a node retains no tombstone that the oracle does not, and lacks
-// only those that were collected (R8).
-func (c *checker) buried(n *Node, p *probe, o *retention) bool {
-	for r := range p.retained.tombs { // order: each is judged alone
-		if _, ok := o.tombs[r]; !ok {
-			return false
+// checkCollected looks at the tombstones that a node has just collected: every member
+// knows them (I6), if it lived when they were written. Those that were taken over from
+// another node's floor are judged there (R12).
+func (c *checker) checkCollected(n *Node, m *engine.Message) {
+	w := &n.watch
+	removed := w.removed
+	w.removed = nil
+	collected := n.engine.Stats().Collected
+	if collected == w.buried || m != nil || c.sim.cfg.Uniform {
+		w.buried = collected
+		return
+	}
+	w.buried = collected
+	for _, p := range c.sim.nodes {
+		if p == n || !c.sim.isMember(n, p) {
+			continue
+		}
+		for _, t := range removed {
+			if p.began <= t.at && !p.watch.vector.Covers(t.Dot) {
+				_ = c.sim.violate("I6", n, "it has collected %s, which %s does not know at %v", describe(&t.Update), p.name, p.watch.vector)
+				return
+			}
 		}
 	}
-	if len(p.retained.tombs) == len(o.tombs) {
-		return true
-	}
-	floors := n.engine.Floors()
-	for r := range o.tombs { // order: each is judged alone
-		if _, ok := p.retained.tombs[r]; !ok && r.Version > floors.Version(r.Replica) {
-			return false
-		}
-	}
-	return true
 }
 
-// isLate reports whether a node differs from the oracle only by updates that came after
-// what supersedes them was collected, from a writer that had not heard of it: they are
-// shown, for want of anything that says otherwise. One whose deleter had seen it must
-// not be (I7).
-func (c *checker) isLate(n *Node, p *probe, o *retention) bool {
-	if !c.buried(n, p, o) || len(o.without(&p.retained)) > 0 {
-		return false
-	}
-	more := p.retained.without(o)
-	for _, e := range more {
-		if !c.collectedOver(n, p.Model, o, e) || c.deleted(n, p.Model, e) {
-			return false
-		}
-	}
-	return len(more) > 0
-}
-
-// collectedOver reports whether the node has collected a tombstone that supersedes e.
-func (c *checker) collectedOver(n *Node, m model.Model, o *retention, e *record) bool {
-	floors := n.engine.Floors()
-	for t := range o.tombs { // order: it only asks whether there is one
-		if t.Space == e.Space && t.Version <= floors.Version(t.Replica) && m.Supersedes(&t.Update, &e.Update) {
+// collectedOver reports whether a tombstone that supersedes e was collected, by floors.
+func (c *checker) collectedOver(m model.Model, floors clock.Vector, o *retention, e *record) bool {
+	for t := range o.records { // order: it only asks whether there is one
+		if t.IsTombstone() && t.Space == e.Space && t.Version <= floors.Version(t.Replica) && m.Supersedes(&t.Update, &e.Update) {
 			return true
 		}
 	}
 	return false
 }
 
-// deleted reports whether the node knows a tombstone over e whose writer had seen e.
+// deleted reports whether a node knows a tombstone over e whose writer had seen e.
 func (c *checker) deleted(n *Node, m model.Model, e *record) bool {
 	for _, a := range c.history.authors { // order: it only asks whether there is one
 		for _, t := range a.written {

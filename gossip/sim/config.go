@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
@@ -36,6 +37,11 @@ type Config struct {
 	// everybody knows everybody.
 	Uniform bool
 
+	// Detect is about how long a node takes to notice that messages between it and
+	// another do not pass both ways any more, or pass again; it takes the other one for
+	// failed meanwhile. Default: crashes are noticed at once, and nothing else is.
+	Detect time.Duration
+
 	Check    Check     // default Touched
 	Remember int       // messages that Replay chooses from: a random sample of all; default 256
 	Trace    io.Writer // one line per event; default none
@@ -63,6 +69,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Nodes < 0:
 		return fmt.Errorf("sim: Config.Nodes: %d", c.Nodes)
+	case c.Detect < 0:
+		return fmt.Errorf("sim: Config.Detect: %v", c.Detect)
 	case c.Check > Off:
 		return fmt.Errorf("sim: Config.Check: %d is unknown", c.Check)
 	}

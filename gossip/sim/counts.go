@@ -16,6 +16,7 @@ const (
 	countRestartKeeping
 	countPause
 	countForget
+	countDetected
 	countSkew
 	countAttach
 	countCutOff
@@ -60,7 +61,7 @@ const (
 var countNames = [counted]string{
 	countJoin: "join", countLeave: "leave", countCrash: "crash",
 	countRestart: "restart without state", countRestartKeeping: "restart with state",
-	countPause: "pause", countForget: "false removal", countSkew: "clock stepped", countAttach: "late attach",
+	countPause: "pause", countForget: "false removal", countDetected: "failure detected", countSkew: "clock stepped", countAttach: "late attach",
 	countCutOff: "message cut off", countLost: "message lost", countDuplicate: "message duplicated",
 	countLate: "late message", countReplay: "message replayed", countToNobody: "message to nobody",
 	countRefused: "message refused", countWrite: "write", countDelete: "delete", countDependency: "dependency",

@@ -45,12 +45,14 @@ func draw(rng *rand.Rand, nodes []*Node) map[string]bool {
 func (s *Sim) Cut(c Cut) {
 	s.cuts = append(s.cuts, c)
 	s.trace.event(s, "cut")
+	s.noticeAll()
 }
 
 // Heal ends all cuts.
 func (s *Sim) Heal() {
 	s.cuts = nil
 	s.trace.event(s, "heal")
+	s.noticeAll()
 }
 
 // isCut reports whether messages between two nodes are lost.

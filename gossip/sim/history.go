@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
@@ -26,8 +27,9 @@ type author struct {
 // record is one update as it was written. Nobody else has its bytes.
 type record struct {
 	model.Update
-	hash uint64       // of its dot
-	saw  clock.Vector // what its writer knew
+	hash uint64        // of its dot
+	saw  clock.Vector  // what its writer knew
+	at   time.Duration // when it was written, since the start
 }
 
 func newHistory() *history { return &history{authors: map[clock.Replica]*author{}} }
@@ -94,34 +96,39 @@ func earlier(a, b *record) int {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), a.Dot.Compare(b.Dot))
 }
 
-// retention is a set of retained updates with a hash of those that are no tombstones.
+// sums are hashes of a set of updates: of the tombstones in it, and of the others.
+type sums struct{ tombstones, values uint64 }
+
+// retention is a set of retained updates.
 type retention struct {
 	records map[*record]struct{}
-	tombs   map[*record]struct{}
-	sum     uint64
+	sums    sums
 }
 
-func newRetention() retention {
-	return retention{records: map[*record]struct{}{}, tombs: map[*record]struct{}{}}
-}
+func newRetention() retention { return retention{records: map[*record]struct{}{}} }
 
 // add puts a record in, unless it is there.
 func (s *retention) add(r *record) {
-	if r.IsTombstone() {
-		s.tombs[r] = struct{}{}
-	} else if _, ok := s.records[r]; !ok {
+	if _, ok := s.records[r]; !ok {
 		s.records[r] = struct{}{}
-		s.sum += r.hash
+		*s.sum(r) += r.hash
 	}
 }
 
 // remove takes a record out, if it is there.
 func (s *retention) remove(r *record) {
-	delete(s.tombs, r)
 	if _, ok := s.records[r]; ok {
 		delete(s.records, r)
-		s.sum -= r.hash
+		*s.sum(r) -= r.hash
 	}
+}
+
+// sum returns the hash that r counts in.
+func (s *retention) sum(r *record) *uint64 {
+	if r.IsTombstone() {
+		return &s.sums.tombstones
+	}
+	return &s.sums.values
 }
 
 // without returns what is in s and not in o, in order.

@@ -59,7 +59,9 @@ func (s *Sim) begin(n *Node) error {
 	n.epochs = append(n.epochs, epoch)
 	s.lives++
 	n.models, n.peer, n.leaving, n.backlog = map[string]model.Model{}, nil, false, nil
-	n.clean = true
+	n.clean, n.began, n.peers = true, s.now, map[*Node]belief{}
+	s.collects = s.collects || cfg.Collect
+	n.removeAfter = cmp.Or(cfg.RemoveAfter, 10*time.Minute)
 	if s.check != nil {
 		s.check.begin(n)
 	}
@@ -114,25 +116,7 @@ func (s *Sim) appear(n *Node) {
 	s.living = append(s.living, n)
 	n.reschedule()
 	s.announce(n)
-	if s.cfg.Uniform {
-		return
-	}
-	for _, p := range s.nodes {
-		if p != n {
-			s.setPeer(n, p, p.membership())
-		}
-	}
-}
-
-// membership returns what everybody knows of a node.
-func (n *Node) membership() engine.PeerState {
-	switch {
-	case n.Up():
-		return engine.PeerAlive
-	case n.gone:
-		return engine.PeerRemoved
-	}
-	return engine.PeerFailed
+	s.introduce(n)
 }
 
 // vanish stops a node without telling anybody.
@@ -146,44 +130,8 @@ func (s *Sim) vanish(n *Node) {
 	n.alive = -1
 }
 
-// announce tells all living nodes what has become of n.
-func (s *Sim) announce(n *Node) {
-	if s.cfg.Uniform {
-		return
-	}
-	for _, p := range s.nodes {
-		if p != n && p.Up() {
-			s.setPeer(p, n, n.membership())
-		}
-	}
-}
-
-// setPeer tells a node what membership says of another.
-func (s *Sim) setPeer(at, peer *Node, state engine.PeerState) {
-	at.engine.SetPeer(at.Clock(), peer.name, state)
-	at.reschedule()
-}
-
-// drawPeer lets n forget its peer, and know another one. That one counts as failed:
-// engines hurry to meet a peer that has come to life, and this is none.
-func (s *Sim) drawPeer(n *Node) {
-	if n.peer != nil {
-		n.engine.SetPeer(n.Clock(), n.peer.name, engine.PeerRemoved)
-		n.peer = nil
-	}
-	if len(s.living) < 2 {
-		return
-	}
-	i := s.draws.Intn(len(s.living) - 1)
-	if i == n.alive {
-		i = len(s.living) - 1
-	}
-	n.peer = s.living[i]
-	n.engine.SetPeer(n.Clock(), n.peer.name, engine.PeerFailed)
-}
-
 // Crash stops a node at once. What it sent still arrives; what arrives there is
-// lost. The others take it for failed.
+// lost. The others take it for failed, at once unless Config.Detect says when.
 func (s *Sim) Crash(n *Node) {
 	if !n.Up() {
 		return
@@ -191,7 +139,7 @@ func (s *Sim) Crash(n *Node) {
 	s.counts.add(countCrash, 1)
 	s.trace.event(s, "crash", n)
 	s.vanish(n)
-	s.announce(n)
+	s.noticeAll()
 }
 
 // Restart starts a node that is down, or that crashes now. With keep it goes on with
@@ -230,6 +178,7 @@ func (s *Sim) Pause(n *Node) {
 	s.rota.drop(n)
 	s.counts.add(countPause, 1)
 	s.trace.event(s, "pause", n)
+	s.noticeAll()
 }
 
 // maxBacklog is how many messages wait for a paused node; what is more is lost.
@@ -248,6 +197,7 @@ func (s *Sim) Resume(n *Node) {
 	n.backlog = nil
 	s.trace.event(s, "resume", n)
 	n.reschedule()
+	s.noticeAll()
 }
 
 // leaveTimeout is how long a leaving node stays at most.
@@ -288,19 +238,6 @@ func (s *Sim) depart(n *Node) {
 	s.trace.event(s, "left", n)
 	s.vanish(n)
 	s.announce(n)
-}
-
-// Forget lets one node take another for gone, whatever it does: a false removal.
-func (s *Sim) Forget(at, peer *Node) {
-	s.counts.add(countForget, 1)
-	s.trace.event(s, "forget", at, peer)
-	s.setPeer(at, peer, engine.PeerRemoved)
-}
-
-// Recall ends a Forget: the node learns again what the other one is.
-func (s *Sim) Recall(at, peer *Node) {
-	s.trace.event(s, "recall", at, peer)
-	s.setPeer(at, peer, peer.membership())
 }
 
 // Skew steps a node's clock by d. Its engine has no other: a step back holds up its

@@ -23,6 +23,7 @@ type Node struct {
 	maxStream   int
 	budget      int
 	interval    time.Duration
+	removeAfter time.Duration
 
 	models  map[string]model.Model
 	flow    *flow         // nil: none
@@ -31,6 +32,8 @@ type Node struct {
 	place   int           // in the rota; -1: not there
 	alive   int           // place among the living; -1: not there
 	peer    *Node         // that it knows now, when Uniform
+	peers   map[*Node]belief
+	began   time.Duration // its present life
 	epochs  []uint64      // of all its lives: no two have one identity
 	clean   bool
 	leaving bool

@@ -79,8 +79,8 @@ func (c *checker) verdicts() []verdict {
 // has it.
 type agreed struct {
 	vector clock.Vector
-	sums   []uint64 // of what is retained, by space
-	shown  []shown  // by space
+	sums   []sums  // of what is retained, by space
+	shown  []shown // by space
 }
 
 // shown is the state hash of the first clean node that attached a space.

@@ -22,6 +22,9 @@ func (p *probe) Remove(u *model.Update) {
 	p.node.watch.changed = true
 	if r := p.checker.history.get(u.Dot); r != nil {
 		p.retained.remove(r)
+		if r.IsTombstone() {
+			p.node.watch.removed = append(p.node.watch.removed, r)
+		}
 	}
 	p.Model.Remove(u)
 }

@@ -43,6 +43,7 @@ type Sim struct {
 	failed error
 
 	stepping bool // an event is under way
+	collects bool // some node takes part in collection
 }
 
 // never is after everything.
