@@ -16,8 +16,7 @@ type Exchange struct {
 // Controller adapts a node's maximum rate τ to what its exchanges show. A
 // controller belongs to one [Participant] and has its state.
 type Controller interface {
-	// Adapt returns τ after an exchange that found it at tau, before the pair
-	// shares. It is called once for each exchange, in the order of time.
+	// Adapt returns τ after an exchange; tau is what the pair's sharing left. It is called once for each exchange, in the order of time.
 	Adapt(x Exchange, tau float64) float64
 	// Capacity returns how many updates per second this node's exchanges can carry,
 	// 0 if the controller does not know.

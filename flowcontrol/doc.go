@@ -22,9 +22,9 @@
 //     budget is an overflow; pending/budget is the load.
 //
 // Two nodes that exchange updates tell each other ρ and τ. Then each changes its own
-// τ twice, by [Participant.Observe]: a [Controller] adapts it to what the exchange
-// showed, and [Share] levels what the two have: who wants little gives the rest away,
-// who wants more than there is gets as much as the other. Sharing leaves the sum as
+// τ twice, by [Participant.Observe]: [Share] levels what the two have, who wants little
+// gives the rest away, who wants more than there is gets as much as the other; and a
+// [Controller] adapts it to what the exchange showed. Sharing leaves the sum as
 // it was, also when exchanges overlap; so controllers decide how much all write
 // together, and sharing who of them.
 //
@@ -63,10 +63,10 @@
 // gossip/sim):
 //
 //	           N    at 90 s          after 150 s      settled     staleness
-//	AIMD      64    1.94 (61 %)      1.00 (63 %)      35 s        5.4 s
-//	AIMD     128    0.99 (63 %)      0.51 (65 %)      32 s        7.0 s
-//	Quota     64    2.42 (76 %)      1.21 (76 %)      16 s        8.1 s
-//	Quota    128    1.22 (78 %)      0.60 (76 %)      18 s        9.7 s
+//	AIMD      64    1.93 (61 %)      1.00 (63 %)      37 s        5.4 s
+//	AIMD     128    1.00 (63 %)      0.50 (63 %)      32 s        6.9 s
+//	Quota     64    2.41 (76 %)      1.21 (76 %)      16 s        8.0 s
+//	Quota    128    1.22 (78 %)      0.60 (76 %)      17 s        9.7 s
 //
 // In brackets the part of the capacity law; settled is the time after the halving
 // until the rate stays; staleness is the age of the oldest update that some node has
@@ -81,6 +81,10 @@
 // 7 times its quota, half of them hot used 70 % of the capacity. So τ follows the
 // quota at once when that changes, in proportion, and returns to it by 5 % per
 // exchange only: 15 times, 75 %, and a halved budget is settled in half of the time.
+//
+// DESIGN adapts first and shares then. What is shared are rates as they were told,
+// before any adaptation, so sharing comes first here: otherwise a node whose τ was
+// adapted down to what it wants lost once more what it had already lost.
 //
 // The paper does not say when τ stops growing in a cluster that does not write. Here
 // only who wants more than it may raises it, which is also what makes τ begin with

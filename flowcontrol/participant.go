@@ -20,16 +20,15 @@ func (p *Participant) Rates() Rates {
 	return Rates{Desired: p.desired, Maximum: p.maximum, Capacity: clamp(p.controller.Capacity())}
 }
 
-// Observe takes notice of an exchange: first the controller adapts τ, then the
-// pair shares what both have told. What is shared is added to τ or taken away, as
-// far as there is any: τ may have moved since it was told, and both sides change by
-// the same amount, so that exchanges that overlap leave the sum over all nodes
-// alone (I12). With a node that takes no part nothing is shared.
+// Observe takes notice of an exchange: the pair shares what both have told, then
+// the controller adapts τ. What is shared is added to τ or taken away, as far as
+// there is any: τ may have moved since it was told, and both sides change by the
+// same amount, so that exchanges that overlap leave the sum over all nodes alone
+// (I12). With a node that takes no part nothing is shared.
 func (p *Participant) Observe(x Exchange) {
-	p.maximum = clamp(p.controller.Adapt(x, p.maximum))
-	if x.Mine == (Rates{}) || x.Theirs == (Rates{}) {
-		return
+	if x.Mine != (Rates{}) && x.Theirs != (Rates{}) {
+		share, _ := Share(x.Mine, x.Theirs)
+		p.maximum = clamp(p.maximum + share - clamp(x.Mine.Maximum))
 	}
-	share, _ := Share(x.Mine, x.Theirs)
-	p.maximum = clamp(p.maximum + share - clamp(x.Mine.Maximum))
+	p.maximum = clamp(p.controller.Adapt(x, p.maximum))
 }

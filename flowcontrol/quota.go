@@ -41,7 +41,8 @@ const (
 
 // Adapt implements [Controller]. τ follows the quota at once when that changes, and
 // keeps what it has got by sharing: only slowly it returns to the quota itself, so
-// that sums which lost messages have spoilt are mended.
+// that sums which lost messages have spoilt are mended. Who wants less than the quota
+// is not below what it wants.
 func (q *Quota) Adapt(x Exchange, tau float64) float64 {
 	if x.Budget > 0 && !math.IsInf(x.Budget, 1) {
 		q.budget = x.Budget
@@ -56,7 +57,11 @@ func (q *Quota) Adapt(x Exchange, tau float64) float64 {
 		return q.quota
 	}
 	tau *= q.quota / was
-	return tau + cmp.Or(q.Gain, 0.05)*(q.quota-tau)
+	tau += cmp.Or(q.Gain, 0.05) * (q.quota - tau)
+	if want := clamp(x.Mine.Desired); want <= q.quota {
+		tau = max(tau, want)
+	}
+	return tau
 }
 
 // Capacity implements [Controller]: the budget of all exchanges of a second, less

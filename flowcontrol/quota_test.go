@@ -106,6 +106,18 @@ func TestQuotaReturns(t *testing.T) {
 	}
 }
 
+// Who wants less than the quota has it, whatever it had before.
+func TestQuotaOfTheModest(t *testing.T) {
+	for desired, want := range map[float64]float64{0: 0.5, 3: 3, 10: 10, 11: 0.5} {
+		var q flowcontrol.Quota
+		x := flowcontrol.Exchange{Nodes: 16, Budget: 100, Mine: flowcontrol.Rates{Desired: desired}}
+		q.Adapt(x, 0)
+		if got := q.Adapt(x, 0); !near(got, want, want) {
+			t.Errorf("desired %g: τ goes from 0 to %g, want %g", desired, got, want)
+		}
+	}
+}
+
 // One node that has been away, and lacks very much, slows nobody down.
 func TestQuotaIgnoresOneThatLagsBehind(t *testing.T) {
 	var q flowcontrol.Quota

@@ -142,8 +142,8 @@ func TestPaperModestGetAll(t *testing.T) {
 			if slices.Min(jain) < 0.97 || mean(rates) < 5*little {
 				t.Errorf("greedy nodes may %.2f, Jain's index %.4f", mean(rates), slices.Min(jain))
 			}
-			if mean(lacking) > 0.05 {
-				t.Errorf("modest nodes lack %.1f %% of what they want", 100*mean(lacking))
+			if name == "Quota" && slices.Max(lacking) > 0.001 || mean(lacking) > 0.01 {
+				t.Errorf("modest nodes lack %.1f %% of what they want, at most %.1f %%", 100*mean(lacking), 100*slices.Max(lacking))
 			}
 			if least := map[string]float64{"AIMD": 0.5, "Quota": 0.7}[name]; used < least {
 				t.Errorf("%.2f of the law is used, want %.2f", used, least)
