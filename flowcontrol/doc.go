@@ -76,11 +76,12 @@
 //
 // DESIGN §6 lets τ move 15 % toward the quota with each exchange, and drains from a
 // load of 1.2 on. Measured on real engines, a load of 1.3 is what 75 % of the law
-// leads to: draining from 1.2 on held τ at 73 %. And the faster τ returns to the quota, the less a
-// node that writes a lot keeps of what the others gave it: one hot node of 64 got
-// 7 times its quota, half of them hot used 70 % of the capacity. So τ follows the
-// quota at once when that changes, in proportion, and returns to it by 5 % per
-// exchange only: 15 times, 75 %, and a halved budget is settled in half of the time.
+// leads to: draining from 1.2 on held τ at 73 %. And the faster τ returns to the
+// quota, the less a node that writes a lot keeps of what the others gave it: one hot
+// node of 64 got 7 times its quota, half of them hot used 70 % of the capacity. So τ
+// follows the quota at once when that changes, in proportion, and returns to it by
+// 5 % per exchange only: 15 times, 75 %, and a halved budget is settled in half of
+// the time.
 //
 // DESIGN adapts first and shares then. What is shared are rates as they were told,
 // before any adaptation, so sharing comes first here: otherwise a node whose τ was
