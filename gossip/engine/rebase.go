@@ -109,7 +109,7 @@ func (e *Engine) settle(now time.Time, p *peer, exchange uint64, theirs []Digest
 	if rb.peer != p || !rb.united || exchange < rb.after || !e.roomFor(theirs, nil, nil) {
 		return
 	}
-	for id, floor := range rb.floors {
+	for id, floor := range rb.floors { // order: each is for itself
 		if r := e.lookup(id); r != nil {
 			e.lift(r, floor)
 		}

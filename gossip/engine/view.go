@@ -64,8 +64,8 @@ func (e *Engine) look(now time.Time) *view {
 		}
 		last = r.id.Node
 	}
-	for id := range e.heads {
-		if epoch, member := current[id.Node]; !member || epoch != id.Epoch {
+	for id := range e.heads { // order: the first by name is said
+		if epoch, member := current[id.Node]; (!member || epoch != id.Epoch) && (v.lacking == clock.Replica{} || id.Compare(v.lacking) < 0) {
 			v.lacking = id
 		}
 	}
