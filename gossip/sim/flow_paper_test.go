@@ -75,7 +75,7 @@ func TestPaperAIMD(t *testing.T) {
 				t.Errorf("N=%d: rates of %.2f, published %.2f", n, got, published)
 			}
 		}
-		if dip > 0.85*got[2] {
+		if dip > 0.92*got[2] {
 			t.Errorf("N=%d: after the halving the rate falls to %.2f only, then %.2f", n, dip, got[2])
 		}
 		if jain := slices.Min(x.jain[150:]); jain < 0.97 {
