@@ -1,18 +1,28 @@
 package swim
 
 import (
+	"errors"
+	"io"
 	"net"
 	"sync"
 )
+
+// errSilent ends an incoming connection whose other end has closed it before it
+// said anything: it stopped just then, or only looked whether somebody listens.
+// memberlist would take that for a connection of another cluster.
+var errSilent = errors.New(withoutAWord)
+
+const withoutAWord = "closed without a word"
 
 // conn is a TCP connection that is known to its sockets, counts bytes, and closes
 // itself when a write fails (memberlist forgets to when it cannot send a label).
 type conn struct {
 	net.Conn
-	s    *sockets
-	seq  uint64 // order of arrival; 0 for outgoing ones
-	once sync.Once
-	done func() // called when closed by its user; may be nil
+	s     *sockets
+	seq   uint64 // order of arrival; 0 for outgoing ones
+	heard bool   // something was read; for the one that reads
+	once  sync.Once
+	done  func() // called when closed by its user; may be nil
 }
 
 // track makes raw one of s's connections. done, if any, marks it as incoming: when
@@ -58,6 +68,9 @@ func (s *sockets) evict() {
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.s.count.add(tcpBytesIn, n)
+	if c.heard = c.heard || n > 0; !c.heard && c.seq > 0 && errors.Is(err, io.EOF) {
+		err = errSilent
+	}
 	return n, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -80,6 +81,17 @@ func TestQuiet(t *testing.T) {
 		if _, err := swim.Start(context.Background(), config("c", seed)); !errors.Is(err, swim.ErrNameTaken) {
 			t.Errorf("Start of a second c: %v, want %v", err, swim.ErrNameTaken)
 		}
+	}
+	for range 10 { // somebody looks whether the port is open, or stops just then
+		c, err := net.Dial("tcp", a.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+	}
+	reaches(t, b, a, "a")
+	if n := a.Counters()["reject_label"]; n != 0 {
+		t.Errorf("%d connections without a word count as of another cluster", n)
 	}
 	var wg sync.WaitGroup
 	for _, tr := range []*swim.Transport{a, b, c} {
