@@ -95,13 +95,22 @@ func (r *reconciled) peak() (value float64, at int) {
 	return value, at
 }
 
-// recovered is the first second after the load peak from which on # stale has lost
-// all but a twentieth of its rise above the steady state; NaN if there is none.
+// recovered is the first second after the load peak in which # stale has lost all
+// but a twentieth of its rise above the steady state; NaN if there is none.
 func (r *reconciled) recovered() float64 {
 	steady := r.steady()
 	peak, _ := r.peak()
+	return r.fallsTo(steady + 0.05*(peak-steady))
+}
+
+// settled is the same by a stricter rule: within a tenth of the steady state.
+func (r *reconciled) settled() float64 { return r.fallsTo(1.1 * r.steady()) }
+
+// fallsTo is the first second after the load peak in which # stale is not above a
+// limit; NaN if there is none.
+func (r *reconciled) fallsTo(limit float64) float64 {
 	for t := doubleTo; t < len(r.stale.values); t++ {
-		if r.stale.values[t] <= steady+0.05*(peak-steady) {
+		if r.stale.values[t] <= limit {
 			return float64(t)
 		}
 	}

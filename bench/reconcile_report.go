@@ -77,6 +77,7 @@ func (p *paper) writeReconcile(w io.Writer) []target {
 		} else {
 			t.beside("", "back to steady # stale at", pub.recovered, r.recovered(), 0, " s")
 		}
+		t.beside("", "within a tenth of steady at", math.NaN(), r.settled(), 0, " s")
 	}
 	t.write(w)
 	return p.reconcileTargets()

@@ -30,6 +30,9 @@ func TestReconciled(t *testing.T) {
 	if got := r.recovered(); got != 94 {
 		t.Errorf("recovered at %v, want 94", got)
 	}
+	if got := r.settled(); got != 95 { // 440 lies between the values of 94 and 95 s
+		t.Errorf("settled at %v, want 95", got)
+	}
 	if got := r.worstAt(); got != 99 {
 		t.Errorf("max staleness around 99 s: %v, want 99", got)
 	}
