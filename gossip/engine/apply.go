@@ -21,6 +21,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	for i := range m.Batches {
 		b := &m.Batches[i]
 		e.hearHead(b.Replica, b.Through)
+		e.collecting = e.collecting || b.Floor > 0
 		r := e.lookup(b.Replica)
 		if r == nil && b.From == 0 {
 			r = e.replica(b.Replica)

@@ -141,5 +141,6 @@ func (e *Engine) lift(r *replica, floor clock.Version) {
 	if floor > r.floor {
 		r.floor = floor
 		e.lifts++
+		e.collecting = true
 	}
 }

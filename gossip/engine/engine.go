@@ -49,6 +49,7 @@ type Engine struct {
 	graves     graves
 	collected  clock.Timestamp // up to here something was collected
 	lifts      uint64          // how often a floor rose
+	collecting bool            // somebody may have collected something
 	tendAt     time.Time
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
@@ -121,7 +122,8 @@ func (e *Engine) Self() clock.Replica { return e.self }
 func (e *Engine) Published() clock.Version { return e.published }
 
 // Attach gives a space its model and applies what the log retains of the space
-// (R14).
+// (R14). Where something was collected while this node only passed these updates on,
+// some of them may be dead: then it is not clean before the next rebase (R9).
 func (e *Engine) Attach(name string, m model.Model) error {
 	if name == "" || len(name) > MaxName {
 		return fmt.Errorf("engine: space name of %d bytes, from 1 to %d", len(name), MaxName)
@@ -152,6 +154,9 @@ func (e *Engine) Attach(name string, m model.Model) error {
 				e.bury(r, u)
 			}
 		}
+	}
+	if s.updates > 0 && e.collecting {
+		e.zombies = true // what superseded them may be collected: a rebase comes first
 	}
 	return nil
 }

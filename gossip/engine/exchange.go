@@ -91,7 +91,7 @@ func (e *Engine) validate(m *Message) error {
 func (e *Engine) restart(p *peer) {
 	e.end(p)
 	e.forgetRebase(p)
-	p.its, p.assembly, p.repair = nil, nil, nil
+	p.its, p.assembly, p.repair, p.served = nil, nil, nil, served{}
 	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
 	clear(p.pulls)
 }

@@ -202,8 +202,8 @@ func (e *Engine) expire(now time.Time) {
 		if p.its != nil && now.Sub(p.its.active) >= e.cfg.Timeout {
 			p.its = nil
 		}
-		if p.repair != nil && now.Sub(p.repair.active) >= e.cfg.Timeout {
-			p.repair = nil
+		if p.repair != nil && now.Sub(p.repair.active) >= e.repairPatience(p) {
+			e.endRepair(p)
 		}
 		if p.assembly != nil && now.Sub(p.assembly.active) >= e.cfg.Timeout {
 			p.assembly = nil

@@ -153,6 +153,19 @@ func (e *Engine) mayRepair(now time.Time, p *peer) bool {
 	return p.repair == nil && !now.Before(p.repairFrom)
 }
 
+// repairPatience is how long a step of a repair with p may take.
+func (e *Engine) repairPatience(p *peer) time.Duration {
+	return min(max(repairEvery, 4*p.delay), e.cfg.Timeout)
+}
+
+// endRepair breaks off a repair with p: its next exchange may begin another.
+func (e *Engine) endRepair(p *peer) {
+	if e.rebase.union == p.repair {
+		e.rebase = rebase{}
+	}
+	p.repair = nil
+}
+
 // startUnion begins the second step of a rebase on p: a repair of all spaces.
 func (e *Engine) startUnion(now time.Time, p *peer, id uint64, out *Output) {
 	r := &repair{id: id, theirs: e.rebase.theirs, spaces: e.rebase.spaces, rebases: true}

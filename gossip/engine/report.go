@@ -71,6 +71,7 @@ func (e *Engine) takeReport(r *Report) {
 	s.Report, s.changed = *r, e.reports.changes
 	e.reports.sum += e.hasher.report(r)
 	e.hearHead(r.Member, r.Head)
+	e.collecting = e.collecting || r.Safe > 0
 }
 
 // addReports puts reports into a message to a peer whose reports have this sum, if

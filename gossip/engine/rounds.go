@@ -17,6 +17,9 @@ func (e *Engine) Tick(now time.Time) Output {
 		return out
 	}
 	e.expire(now)
+	if e.zombies {
+		e.needReset(now)
+	}
 	e.tend(now)
 	e.round = now
 	p, alone := e.choose(now)

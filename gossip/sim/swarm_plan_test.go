@@ -40,6 +40,8 @@ type swarm struct {
 	maxUpdate int
 	keys      int // of each space that are written to
 	burst     int // writes per event, at most
+	deletes   int // of so many writes one is a delete
+	relays    int // of so many nodes one attaches only some spaces
 	faults    []func(*swarm)
 	isCut     bool
 	orphaned  bool
@@ -62,9 +64,9 @@ func sizes(rng *rand.Rand) engine.Config {
 		MaxUpdate:      700,
 		MaxStream:      pick(rng, 1212, 1400, 5000),
 		MaxDrift:       pick(rng, 0, 2*time.Second),
-		Collect:        !chance(rng, 3),
+		Collect:        !chance(rng, 4),
 		ReportInterval: pick(rng, 200*time.Millisecond, 2*time.Second),
-		RemoveAfter:    pick(rng, 2*time.Second, time.Minute),
+		RemoveAfter:    pick(rng, time.Second, 2*time.Second, time.Minute),
 		Budget:         pick(rng, budgets...),
 		Order:          pick(rng, engine.Hybrid, engine.Hybrid, engine.Span, engine.Depth, engine.Breadth),
 	}
@@ -91,10 +93,11 @@ func newSwarm(seed int64, weak weakness, trace io.Writer) (*swarm, error) {
 	rng := rand.New(rand.NewSource(seed))
 	s := &swarm{
 		rng: rng, seen: map[string]uint64{}, steppedBy: map[*sim.Node]bool{},
-		events: 40 + rng.Intn(80), padding: strings.Repeat("x", pick(rng, 0, 0, 110)),
+		events: 40 + rng.Intn(120), padding: strings.Repeat("x", pick(rng, 0, 0, 110)),
 		pace:     pick(rng, 20*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond),
 		siblings: chance(rng, 3), eager: chance(rng, 3),
 		keys: pick(rng, 2, 6, 6), burst: pick(rng, 1, 1, 1, 3),
+		deletes: pick(rng, 2, 3, 8), relays: pick(rng, 3, 8),
 	}
 	s.drawFaults()
 	cfg := sim.Config{
@@ -102,6 +105,10 @@ func newSwarm(seed int64, weak weakness, trace io.Writer) (*swarm, error) {
 	}
 	if chance(rng, 10) {
 		cfg.Check = sim.Every
+	}
+	if chance(rng, 3) {
+		s.seen["slow failure detectors"]++
+		cfg.Detect = pick(rng, 500*time.Millisecond, 2*time.Second)
 	}
 	cfg.Trace = trace
 	cfg.Engine.Unsafe = weak.unsafe
@@ -173,7 +180,7 @@ func (s *swarm) models() map[string]model.Model {
 // spacesOf draws what a node attaches when it starts.
 func (s *swarm) spacesOf(string) []string {
 	all := []string{"a", "b"}
-	if s.joined < 3 || !chance(s.rng, 8) {
+	if s.joined < 3 || !chance(s.rng, s.relays) {
 		return all
 	}
 	s.seen["relay"]++
