@@ -22,6 +22,14 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 		b := &m.Batches[i]
 		e.hearHead(b.Replica, b.Through)
 		e.collecting = e.collecting || b.Floor > 0
+		if e.IsVanished(b.Replica) {
+			e.stats.UpdatesRedundant += uint64(len(b.Updates))
+			continue
+		}
+		if final, ok := e.final(b.Replica); ok && b.Through > final {
+			e.stats.BatchesRefused++
+			continue
+		}
 		r := e.lookup(b.Replica)
 		if r == nil && b.From == 0 {
 			r = e.replica(b.Replica)
@@ -60,7 +68,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 				open = true
 			}
 		}
-		e.apply(now, r, b, out)
+		e.apply(now, r, b, m.Relays, out)
 	}
 	if open && !e.cfg.Unsafe.Classic {
 		e.raiseAll(theirs, m.Exceptions)
@@ -149,7 +157,10 @@ func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 
 // apply integrates the updates of a batch that are above the vector and moves
 // the vector to its end, or to just before the first update that must wait.
-func (e *Engine) apply(now time.Time, r *replica, b *Batch, out *Output) {
+//
+// A node that relays some spaces retains what is dead in them. What all members know can
+// be new here only if this node was no member then: it cannot tell what is dead (R14).
+func (e *Engine) apply(now time.Time, r *replica, b *Batch, relayed bool, out *Output) {
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	for _, u := range b.Updates {
 		if u.Version <= r.version {
@@ -168,6 +179,9 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, out *Output) {
 			e.advance(r, u.Version-1)
 			e.hold(r, now.Add(e.cfg.Interval)) // what it waits for comes first
 			return
+		}
+		if relayed && s.model != nil && u.Time <= e.reports.safe {
+			e.needReset(now)
 		}
 		e.hlc.Observe(u.Time)
 		kept := retain(r, s, u)
@@ -194,9 +208,13 @@ func retain(r *replica, s *space, u *model.Update) *model.Update {
 	return &kept
 }
 
-// depsKnown reports whether everything that u builds on is known.
+// depsKnown reports whether everything that u builds on is known, or does not count any
+// more (R13).
 func (e *Engine) depsKnown(u *model.Update) bool {
 	for _, d := range u.Deps {
+		if final, ok := e.final(d.Replica); ok && d.Version > final || e.IsVanished(d.Replica) {
+			continue
+		}
 		r := e.lookup(d.Replica)
 		if r == nil || r.version < d.Version {
 			return false

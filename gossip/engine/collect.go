@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -68,7 +69,12 @@ func (e *Engine) tend(now time.Time) {
 		return
 	}
 	e.tendAt = now.Add(e.cfg.Interval)
-	if len(e.graves) == 0 && e.collected == 0 && len(e.reports.slots) == 0 {
+	e.sweep()
+	if e.cfg.Unsafe.Grace > 0 {
+		e.collect(clock.TimestampOf(now.Add(-e.cfg.Unsafe.Grace)))
+		return
+	}
+	if len(e.graves) == 0 && e.collected == 0 && len(e.reports.slots) == 0 && !e.hasEmpty() {
 		return
 	}
 	v := e.look(now)
@@ -76,13 +82,20 @@ func (e *Engine) tend(now time.Time) {
 		e.writeReport(now, v)
 		v = e.look(now)
 	}
-	if e.tombstones() == 0 {
+	if e.tombstones() == 0 && !v.idle {
 		e.stableAt, e.unstable = 0, ""
 		return
 	}
 	if e.stableAt, e.unstable = e.stable(v); e.stableAt > 0 {
 		e.collect(e.stableAt)
+		e.bid(now, v, e.stableAt)
 	}
+}
+
+// hasEmpty reports whether there is a replica that wrote and of which nothing is
+// retained: it may vanish one day.
+func (e *Engine) hasEmpty() bool {
+	return slices.ContainsFunc(e.order, func(r *replica) bool { return r.version > 0 && r.log.len() == 0 && r.id != e.self })
 }
 
 // collect drops tombstones of attached spaces up to a stable time, and raises the

@@ -70,8 +70,11 @@ type Config struct {
 
 // Unsafe turns rules off. A cluster with any of them set loses data.
 type Unsafe struct {
-	Minority bool // collect without a majority (R7)
-	Classic  bool // scuttlebutt as published: no horizon (R4), no state hashes (R12)
+	Classic    bool          // scuttlebutt as published: no horizon (R4), no state hashes (R12)
+	Minority   bool          // collect without a majority (R7)
+	Grace      time.Duration // collect what is so old, whoever knows it (against R6–R8); 0: no
+	PerReplica bool          // a floor above the vector says nothing of other replicas (against R9)
+	OwnClock   bool          // take no time from messages but their updates' (against §4)
 }
 
 const (

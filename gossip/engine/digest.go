@@ -20,7 +20,7 @@ func (e *Engine) snapshot(now time.Time) []DigestEntry {
 		r.arrivals.note(r.version, now)
 		h := r.isHeld(now)
 		held = held || h
-		if r.version > 0 || h {
+		if (r.version > 0 || h) && !r.over {
 			entries = append(entries, DigestEntry{Entry: clock.Entry{Replica: r.id, Version: r.version}, Held: h})
 		}
 	}
@@ -114,6 +114,9 @@ func (e *Engine) lackedBy(theirs []DigestEntry) []candidate {
 			i++
 		}
 		var known clock.Version
+		if r.over {
+			continue
+		}
 		if i < len(theirs) && theirs[i].Replica == r.id {
 			if theirs[i].Held {
 				continue
@@ -131,7 +134,7 @@ func (e *Engine) lackedBy(theirs []DigestEntry) []candidate {
 func (e *Engine) askedFor(wanted []DigestEntry) []candidate {
 	var all []candidate
 	for _, d := range wanted {
-		if r := e.lookup(d.Replica); r != nil && d.Version < r.version {
+		if r := e.lookup(d.Replica); r != nil && d.Version < r.version && !r.over {
 			all = append(all, candidate{r, d.Version})
 		}
 	}
@@ -154,7 +157,7 @@ func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []
 			}
 			known = e.order[i].version
 		}
-		if known >= d.Version {
+		if known >= d.Version || e.IsVanished(d.Replica) {
 			continue
 		}
 		versions += uint64(d.Version - known)
@@ -263,7 +266,7 @@ func (e *Engine) sendDigest(to string, m *Message, out *Output, fill func(*Messa
 	var parts []*Message
 	part := func(fits int, put func(part *Message, n int)) int { // a part with as much as fits, and how much that is
 		p := *m
-		p.Hashes, p.Reports = nil, nil
+		p.Hashes, p.Reports, p.Retired = nil, nil, nil
 		p.Digest.Part, p.Digest.Parts = 1<<16-2, 1<<16-1 // the widest
 		n := sort.Search(fits, func(i int) bool {
 			put(&p, i+1)

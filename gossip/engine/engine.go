@@ -44,6 +44,9 @@ type Engine struct {
 	doomedAt   []DigestEntry // doomed go when all of this is known
 
 	reports    reports
+	retired    retired
+	departed   bool                            // this node does not write again
+	goodbye    bool                            // … and a peer knows that
 	heads      map[clock.Replica]clock.Version // of replicas that nothing is known of but that they exist
 	headless   bool                            // there were too many of them
 	graves     graves
@@ -51,6 +54,7 @@ type Engine struct {
 	lifts      uint64          // how often a floor rose
 	collecting bool            // somebody may have collected something
 	tendAt     time.Time
+	scrubbed   scrubber
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
 	unstable   string          // why
@@ -169,7 +173,7 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	if s == nil || s.model == nil {
 		return out, fmt.Errorf("%w: %q", ErrNotAttached, space)
 	}
-	if e.IsJoining(now) {
+	if e.IsJoining(now) || e.isOver(e.self) {
 		return out, ErrJoining
 	}
 	if e.aheadOfPeers() {
@@ -238,7 +242,9 @@ func (e *Engine) Clean() bool { return e.behind == 0 && !e.zombies }
 func (e *Engine) Vector() clock.Vector {
 	entries := make([]clock.Entry, 0, len(e.order))
 	for _, r := range e.order {
-		entries = append(entries, clock.Entry{Replica: r.id, Version: r.version})
+		if !r.over {
+			entries = append(entries, clock.Entry{Replica: r.id, Version: r.version})
+		}
 	}
 	return clock.NewVector(entries)
 }

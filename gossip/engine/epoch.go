@@ -52,7 +52,7 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 		return
 	}
 	old := e.lookup(e.self)
-	own := slices.Collect(old.log.after(0))
+	own := slices.Collect(old.log.after(e.outlives()))
 	if e.stolen {
 		had := old.version
 		for _, en := range own {
@@ -66,6 +66,7 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 	}
 	e.stats.Epochs++
 	e.self, e.epochAt, e.stolen, e.published = next, now, false, 0
+	renamed := map[clock.Dot]clock.Dot{}
 	for _, en := range own {
 		s := e.spaces[en.update.Space]
 		if s.model == nil {
@@ -74,9 +75,45 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 		u := *en.update
 		u.Dot = clock.Dot{Replica: e.self, Version: self.version + 1}
 		u.Time = e.hlc.Next(now)
+		u.Deps = slices.Clone(u.Deps)
+		for i, d := range u.Deps {
+			if d, ok := renamed[d]; ok {
+				u.Deps[i] = d
+			}
+		}
+		renamed[en.update.Dot] = u.Dot
 		e.issue(self, s, []*model.Update{&u}, out)
 	}
 	e.hurry(now)
+}
+
+// outlives returns up to which version this node's updates need not be issued again
+// when it takes a new epoch: 0, unless its life is over for others. Then they know those
+// up to here, and may have dropped them since.
+func (e *Engine) outlives() clock.Version {
+	if final, ok := e.final(e.self); ok {
+		return final
+	}
+	if e.isOver(e.self) {
+		return e.published
+	}
+	return 0
+}
+
+// beginAnew makes this node a new replica if its life is over for others (R13).
+func (e *Engine) beginAnew(now time.Time, out *Output) {
+	if e.departed || !e.isOver(e.self) {
+		return
+	}
+	t, _ := e.retired.find(e.self.Node)
+	old := e.self
+	e.newEpoch(now, clock.Replica{Node: old.Node, Epoch: t.latest()}, out)
+	if e.self == old {
+		return // not yet
+	}
+	e.stats.Anew++
+	e.vanish(now, t.Retirement)
+	e.cut(now, t.Retirement, out)
 }
 
 // versionOf returns the version of a replica in a digest, 0 when it has none.

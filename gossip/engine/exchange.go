@@ -23,6 +23,10 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if p == nil {
 		return out, fmt.Errorf("%w: from %v, and %d peers already", ErrMessage, m.From, e.cfg.MaxPeers)
 	}
+	if m.From.Epoch < p.epoch {
+		e.onPast(now, p, m, &out)
+		return out, nil
+	}
 	if p.epoch != 0 && p.epoch != m.From.Epoch {
 		e.restart(p)
 	}
@@ -33,6 +37,9 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		return out, nil // meant for an earlier life: what that one knew, this one may not
 	}
 	before := e.changes
+	if m = e.heed(now, p, m, &out); m == nil {
+		return out, nil
+	}
 	e.takeReports(now, m.Reports, &out)
 	e.hearHeads(m.Digest.Entries)
 	e.meetSelf(now, m.Digest.Entries, &out)
@@ -56,11 +63,53 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if e.stolen {
 		e.newEpoch(now, e.self, &out)
 	}
+	e.beginAnew(now, &out)
 	e.bringDoom(&out)
 	if e.changes != before {
 		e.hurry(now) // what is new here is new to others
 	}
 	return out, nil
+}
+
+// onPast takes a message of an earlier life of a peer: it is late, or that node's clock
+// stepped back and it does not know of its later life. A SYN is answered with what it
+// needs to find out; nothing that is under way with the later life is touched.
+func (e *Engine) onPast(now time.Time, p *peer, m *Message, out *Output) {
+	e.hearHeads(e.current(m.Digest.Entries))
+	if m.Kind != Syn {
+		if !e.isOver(m.From) {
+			e.applyAll(now, p, m, nil, out)
+		}
+		return
+	}
+	ack := e.message(now, p, Ack, m.Exchange)
+	ack.To = m.From.Epoch
+	ack.RetiredSum = e.retired.sum
+	e.addRetirements(p, ack, m.RetiredSum)
+	later := DigestEntry{Entry: e.entryOf(clock.Replica{Node: p.name, Epoch: p.epoch}).Entry} // it need not have written
+	ack.Digest = Digest{Full: true, Base: e.changes, Entries: patched(e.snapshot(now), []DigestEntry{later})}
+	e.sendDigest(p.name, ack, out, e.cfg.Codec.Size)
+}
+
+// heed takes from a message what is over, and returns what is left of it (R13). From one
+// whose life is over it takes nothing else: such a node learns that first, and begins
+// anew. nil means that there is nothing left.
+func (e *Engine) heed(now time.Time, p *peer, m *Message, out *Output) *Message {
+	e.takeRetirements(now, m.Retired, out)
+	if e.departed && (m.Kind == Syn || m.Kind == Ack) && m.RetiredSum == e.retired.sum {
+		e.goodbye = true
+	}
+	rest := *m
+	if rest.Digest.Entries = e.current(m.Digest.Entries); !e.isOver(m.From) {
+		return &rest
+	}
+	if m.Kind != Syn && m.Kind != Ack {
+		return nil
+	}
+	e.forgetRebase(p)
+	rest.Digest.Entries, rest.Exceptions, rest.Batches, rest.Reports, rest.Hashes = nil, nil, nil, nil, nil
+	rest.Credit, rest.Same, rest.Admits, rest.Cleaning = 0, false, false, false
+	return &rest
 }
 
 // validate refuses what no correct node sends.
@@ -104,7 +153,7 @@ func (e *Engine) hear(now time.Time, p *peer, hlc clock.Timestamp) {
 		p.hlc = hlc
 		p.slow = now.Sub(hlc.Time()) > e.cfg.MaxDrift
 	}
-	if hlc <= clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
+	if hlc <= clock.TimestampOf(now.Add(e.cfg.MaxDrift)) && !e.cfg.Unsafe.OwnClock {
 		e.hlc.Observe(hlc)
 	}
 }
@@ -113,8 +162,13 @@ func (e *Engine) hear(now time.Time, p *peer, hlc clock.Timestamp) {
 func (e *Engine) message(now time.Time, p *peer, kind Kind, exchange uint64) *Message {
 	return &Message{
 		Kind: kind, From: e.self, To: p.epoch, Exchange: exchange,
-		HLC: max(e.hlc.Last(), clock.TimestampOf(now)), MaxUpdate: uint32(e.cfg.MaxUpdate), Joining: e.IsJoining(now),
+		HLC: max(e.hlc.Last(), clock.TimestampOf(now)), MaxUpdate: uint32(e.cfg.MaxUpdate), Joining: e.IsJoining(now), Relays: e.relays(),
 	}
+}
+
+// relays reports whether this node retains updates of spaces that it has no model for.
+func (e *Engine) relays() bool {
+	return slices.ContainsFunc(e.spaceOrder, func(s *space) bool { return s.model == nil && s.updates > 0 })
 }
 
 // credit is how many bytes of updates this node accepts from p now.
@@ -136,7 +190,7 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	m.Cleaning = e.wantsCleaning(now)
 	m.Same = m.Cleaning && e.isDesperate(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
-	m.ReportSum = e.reports.sum
+	m.ReportSum, m.RetiredSum = e.reports.sum, e.retired.sum
 	m.Rates = e.rates(now)
 	p.mine.rates = m.Rates
 	e.tell(m, p.mine)
@@ -162,11 +216,13 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	ack.Credit = e.credit(now, p)
 	ack.Rates = e.rates(now)
 	ack.Admits = !ack.Joining && p.state == PeerAlive
-	ack.ReportSum = e.reports.sum
+	ack.ReportSum, ack.RetiredSum = e.reports.sum, e.retired.sum
+	e.addRetirements(p, ack, m.RetiredSum)
 	e.addReports(ack, m.ReportSum)
 	if same(x.theirs, x.mine) {
 		p.mark, p.lacking = e.changes, 0
 		e.share(now, p, false, ack.Rates, m.Rates, 0)
+		e.scrub(out)
 		e.agree(ack)
 		out.send(p.name, e.cfg.Codec.Size(ack) > e.cfg.MaxDatagram, ack)
 		return
@@ -267,20 +323,21 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 // finish answers an ACK with what the peer lacks, and reports: FIN. Without either
 // there is none.
 func (e *Engine) finish(now time.Time, p *peer, x *exchange, ack *Message, lacked []candidate, out *Output) {
-	if (len(lacked) == 0 || ack.Credit == 0) && ack.ReportSum == e.reports.sum {
+	if (len(lacked) == 0 || ack.Credit == 0) && ack.ReportSum == e.reports.sum && ack.RetiredSum == e.retired.sum {
 		return
 	}
 	fin := e.message(now, p, Fin, x.id)
 	fin.Credit = e.credit(now, p)
 	fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
+	e.addRetirements(p, fin, ack.RetiredSum)
 	e.addReports(fin, ack.ReportSum)
 	size := e.fill(fin, x, lacked, ack.Credit)
-	if len(fin.Batches) == 0 { // reports need nothing else
+	if len(fin.Batches) == 0 { // the rest needs nothing else
 		fin.Digest.Entries, fin.Exceptions, fin.Reports = nil, nil, nil
 		e.addReports(fin, ack.ReportSum)
 		size = e.cfg.Codec.Size(fin)
 	}
-	if len(fin.Batches)+len(fin.Reports) > 0 {
+	if len(fin.Batches)+len(fin.Reports)+len(fin.Retired) > 0 {
 		out.send(p.name, size > e.cfg.MaxDatagram, fin)
 	}
 }

@@ -83,6 +83,36 @@ func (h *hasher) report(r *Report) uint64 {
 	return h.member(clock.Dot{Replica: r.Member}, uint64(r.HLC)).Lo
 }
 
+// retirement identifies what is over of a node.
+func (h *hasher) retirement(t *Retirement) uint64 {
+	b := appendDot(h.buf[:0], clock.Dot{Replica: clock.Replica{Node: t.Node, Epoch: t.Gone}, Version: t.Final})
+	b = binary.LittleEndian.AppendUint64(b, t.Before)
+	b = binary.LittleEndian.AppendUint64(b, t.Proof)
+	for _, epochs := range [...][]uint64{t.Vanished, t.Kept} {
+		b = binary.AppendUvarint(b, uint64(len(epochs)))
+		for _, epoch := range epochs {
+			b = binary.LittleEndian.AppendUint64(b, epoch)
+		}
+	}
+	h.buf = b
+	return xxh3.HashSeed(b, h.seed)
+}
+
+// gone identifies the last life of a node that is gone; nothing if none is.
+func (h *hasher) gone(t *Retirement) Hash {
+	if t.Gone == 0 {
+		return Hash{}
+	}
+	return h.member(clock.Dot{Replica: clock.Replica{Node: t.Node, Epoch: t.Gone}, Version: t.Final}, 0)
+}
+
+// proof names what members agree on.
+func (h *hasher) proof(view, outside Hash) uint64 {
+	a, b := view.Bytes(), outside.Bytes()
+	h.buf = append(append(h.buf[:0], a[:]...), b[:]...)
+	return xxh3.HashSeed(h.buf, h.seed)
+}
+
 func appendDot(b []byte, d clock.Dot) []byte {
 	b = appendSized(b, d.Replica.Node)
 	b = binary.LittleEndian.AppendUint64(b, d.Replica.Epoch)

@@ -57,6 +57,9 @@ type Message struct {
 	// Admits says, in an ACK, that the sender is a member, takes the receiver for one,
 	// and thus that the receiver, if it is joining, is one too.
 	Admits bool
+	// Relays says that the sender retains updates of spaces that it has no model for, and
+	// cannot tell which of them are dead (R14).
+	Relays bool
 	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
 	// untruncated; in the ACK it says that the peer does it (R5).
 	Cleaning bool
@@ -69,6 +72,10 @@ type Message struct {
 	ReportSum uint64
 	// Reports are members' reports that the receiver may lack, in an ACK and a FIN (R6).
 	Reports []Report
+	// RetiredSum is a hash of all that the sender knows to be over, in a SYN and an ACK.
+	RetiredSum uint64
+	// Retired is what is over that the receiver may not know, in an ACK and a FIN (R13).
+	Retired []Retirement
 	// Repair is set in messages of kind Repair only.
 	Repair *RepairStep
 }

@@ -115,6 +115,14 @@ func (e *Engine) settle(now time.Time, p *peer, exchange uint64, theirs []Digest
 		}
 	}
 	e.doomed, e.doomedAt = append(e.doomed, rb.doomed...), theirs
+	for _, r := range e.order {
+		if !r.over {
+			continue
+		}
+		for en := range r.log.after(0) {
+			e.doomed = append(e.doomed, en.update.Dot)
+		}
+	}
 	e.rebase = rebase{}
 	for _, r := range e.order {
 		if !rb.dirty {
@@ -147,18 +155,25 @@ func (e *Engine) floorsBelow(theirs []DigestEntry) bool {
 // cleaning exchange of a rebase: that finds out what else is dead. Otherwise this node
 // needs one.
 func (e *Engine) passFloor(now time.Time, p *peer, m *Message, r *replica, floor clock.Version) bool {
-	if !e.cleansWith(now, p, m.Exchange) || !e.isRebasing(now, p) {
-		e.needReset(now)
-		return false
+	if e.cfg.Unsafe.PerReplica {
+		e.lift(r, floor)
+		return true
 	}
 	e.needReset(now)
-	e.zombies = true
+	if !e.cleansWith(now, p, m.Exchange) || !e.isRebasing(now, p) {
+		return false
+	}
 	e.lift(r, floor)
 	return true
 }
 
-// needReset notes that only a dotted sync can bring this node on.
+// needReset notes that this node may retain what is dead: only a dotted sync can tell,
+// and until then it is not clean (R9).
 func (e *Engine) needReset(now time.Time) {
+	if e.Clean() {
+		e.dirtySince = now
+	}
+	e.zombies = true
 	if !e.reset {
 		e.reset, e.resetSince = true, now
 	}
@@ -178,9 +193,10 @@ func (e *Engine) bringDoom(out *Output) {
 		return
 	}
 	for _, d := range e.doomed {
-		r := e.lookup(d.Replica)
-		if en, ok := r.log.get(d.Version); ok {
-			e.discard(r, en, out)
+		if r := e.lookup(d.Replica); r != nil {
+			if en, ok := r.log.get(d.Version); ok {
+				e.discard(r, en, out)
+			}
 		}
 	}
 	e.doomed = nil

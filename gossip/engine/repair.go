@@ -75,6 +75,7 @@ func (e *Engine) hashes() []SpaceHash {
 //   - both dirty, a hash differs: unite, and stay dirty;
 //   - only the peer dirty: it drives.
 func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
+	e.scrub(out)
 	peerClean := len(m.Exceptions) == 0
 	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.tombstones() > 0) && e.agrees(m.Hashes) {
 		if p.agreed = e.changes; e.Clean() || !peerClean { // a clean one can do better

@@ -20,7 +20,9 @@ type replica struct {
 	log      log           // retained; versions ≤ version
 	replaced replacements
 	arrivals arrivals
-	held     time.Time // apply nothing of it before: something about its next update must wait; zero: not held
+	emptied  clock.Timestamp // when something was last known of it, if nothing is retained
+	over     bool            // it has vanished elsewhere: only a rebase can tell what it retains (R13)
+	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held
 }
 
 // isHeld reports whether updates of r are not accepted now.
@@ -47,12 +49,12 @@ func (e *Engine) lookup(id clock.Replica) *replica {
 }
 
 // replica returns the state of a replica and makes it if need be; nil when the
-// limit of replicas is reached.
+// limit of replicas is reached, or it has vanished (R13).
 func (e *Engine) replica(id clock.Replica) *replica {
 	if r := e.lookup(id); r != nil {
 		return r
 	}
-	if len(e.order) >= e.cfg.MaxReplicas {
+	if len(e.order) >= e.cfg.MaxReplicas || e.IsVanished(id) {
 		return nil
 	}
 	r := &replica{id: id, head: e.heads[id]}
@@ -68,6 +70,7 @@ func (e *Engine) replica(id clock.Replica) *replica {
 func (e *Engine) advance(r *replica, version clock.Version) {
 	if r.version != version {
 		e.changes++
+		r.emptied = e.hlc.Last()
 	}
 	e.place(r, version, r.horizon)
 }
@@ -163,6 +166,7 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
 	account(e.spaces[u.Space], en, -1, e.hasher)
+	r.emptied = e.hlc.Last()
 }
 
 // account adds an entry to the figures of its space (sign +1) or takes it out (-1).

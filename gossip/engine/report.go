@@ -24,7 +24,8 @@ type reports struct {
 	slots   []*slot // ascending by node
 	sum     uint64  // over all slots: equal sums, equal reports
 	changes uint64
-	written time.Time // when this node's own was
+	safe    clock.Timestamp // the highest that somebody reported
+	written time.Time       // when this node's own was
 }
 
 // slot is the newest report of one member.
@@ -55,6 +56,9 @@ func (e *Engine) takeReports(now time.Time, all []Report, out *Output) {
 }
 
 func (e *Engine) takeReport(r *Report) {
+	if e.isOver(r.Member) {
+		return
+	}
 	s, i := e.reports.find(r.Member.Node)
 	switch {
 	case s == nil && len(e.reports.slots) >= e.cfg.MaxPeers:
@@ -71,6 +75,7 @@ func (e *Engine) takeReport(r *Report) {
 	s.Report, s.changed = *r, e.reports.changes
 	e.reports.sum += e.hasher.report(r)
 	e.hearHead(r.Member, r.Head)
+	e.reports.safe = max(e.reports.safe, r.Safe)
 	e.collecting = e.collecting || r.Safe > 0
 }
 
@@ -100,7 +105,7 @@ func (e *Engine) reportDue(now time.Time, v *view) bool {
 		return false
 	}
 	own, _ := e.reports.find(e.self.Node)
-	if e.isWaiting() {
+	if e.isWaiting(v) {
 		return true
 	}
 	for _, s := range e.reports.slots {
@@ -111,9 +116,13 @@ func (e *Engine) reportDue(now time.Time, v *view) bool {
 	return false
 }
 
-// isWaiting reports whether tombstones wait here to be collected, or what was
-// collected here is not yet covered by this node's own report: the others need that.
-func (e *Engine) isWaiting() bool {
+// isWaiting reports whether tombstones wait here to be collected, or replicas to vanish,
+// or what was collected here is not yet covered by this node's own report: the others
+// need that.
+func (e *Engine) isWaiting(v *view) bool {
+	if v.idle {
+		return true
+	}
 	for _, s := range e.spaceOrder {
 		if s.model != nil && s.tombstones > 0 {
 			return true
@@ -129,13 +138,27 @@ func (e *Engine) writeReport(now time.Time, v *view) {
 	e.stats.Reports++
 	e.takeReport(&Report{
 		Member: e.self, Head: e.lookup(e.self).version, HLC: e.hlc.Next(now), Safe: e.complete(v),
-		View: v.hash, Outside: v.outside, Waits: e.isWaiting(),
+		View: v.hash, Outside: v.outside, Waits: e.isWaiting(v),
 	})
+	if n := len(e.retired.proofs); n == 0 || e.retired.proofs[n-1] != v.proof {
+		e.retired.proofs = append(e.retired.proofs[max(0, n+1-proofsLen):], v.proof)
+	}
 	e.hurry(now)
 }
 
 // hearHead notes that a replica has versions up to here, known or not (R7).
 func (e *Engine) hearHead(id clock.Replica, version clock.Version) {
+	if version == 0 {
+		return
+	}
+	if s, _ := e.retired.find(id.Node); s != nil {
+		switch {
+		case s.vanished(id.Epoch), id.Epoch < s.Gone:
+			return // what is not here is not waited for
+		case id.Epoch == s.Gone:
+			version = min(version, s.Final)
+		}
+	}
 	if r := e.lookup(id); r != nil {
 		r.head = max(r.head, version)
 		return
@@ -154,10 +177,19 @@ func (e *Engine) hearHeads(digest []DigestEntry) {
 		for i < len(e.order) && e.order[i].id.Compare(d.Replica) < 0 {
 			i++
 		}
-		if i < len(e.order) && e.order[i].id == d.Replica {
+		if len(e.retired.slots) == 0 && i < len(e.order) && e.order[i].id == d.Replica {
 			e.order[i].head = max(e.order[i].head, d.Version)
 		} else {
 			e.hearHead(d.Replica, d.Version)
 		}
 	}
+}
+
+// current returns the entries of a digest that are not of vanished replicas: who has
+// not heard of that still names them.
+func (e *Engine) current(digest []DigestEntry) []DigestEntry {
+	if len(e.retired.slots) == 0 || !slices.ContainsFunc(digest, func(d DigestEntry) bool { return e.IsVanished(d.Replica) }) {
+		return digest
+	}
+	return slices.DeleteFunc(slices.Clone(digest), func(d DigestEntry) bool { return e.IsVanished(d.Replica) })
 }

@@ -30,9 +30,12 @@ type Stats struct {
 	Collected        uint64 // tombstones dropped because all members know them (R8)
 	Resets           uint64 // dotted syncs that this node went through (R9)
 	GivenUp          uint64 // replicas of former members whose lost updates are waited for no longer (R12)
+	Vanished         uint64 // replicas of which nobody needs to know any more (R13)
+	Anew             uint64 // times that this node was declared lost, and began anew (R13)
 	Mismatches       uint64 // equal vectors with different state hashes (R12)
+	Damaged          uint64 // retained updates that were found not to be what was retained (R12)
 	Repairs          uint64 // repairs started (R12)
-	Repaired         uint64 // updates that repairs brought, or dropped as damaged
+	Repaired         uint64 // updates that repairs brought
 }
 
 // ExchangeStats counts exchanges that this node initiated, by how they ended,

@@ -14,7 +14,7 @@ func (e *Engine) verify(s *space, out *Output) {
 	for _, r := range e.order {
 		for _, en := range slices.Collect(r.log.after(0)) {
 			if en.update.Space == s.name && e.hasher.content(en.update) != en.content {
-				e.stats.Repaired++
+				e.stats.Damaged++
 				e.discard(r, en, out)
 			}
 		}
@@ -30,7 +30,7 @@ func (e *Engine) replicaHashes(s *space, theirs []DigestEntry) []ReplicaHash {
 		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
 			i++
 		}
-		if i == len(theirs) || theirs[i].Replica != r.id {
+		if i == len(theirs) || theirs[i].Replica != r.id || r.over {
 			continue
 		}
 		if through := min(r.version, theirs[i].Version); through > 0 {
@@ -166,7 +166,7 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 	}
 	for _, u := range updates {
 		r := e.lookup(u.Replica)
-		if r == nil || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
+		if r == nil || r.over || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
 			continue
 		}
 		content := e.hasher.content(u)
@@ -184,11 +184,7 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 		}
 		e.rebase = rebase{} // it did not look at this one
 		if e.lifts > 0 {
-			if e.Clean() {
-				e.dirtySince = now
-			}
 			e.needReset(now)
-			e.zombies = true
 		}
 	}
 }

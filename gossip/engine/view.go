@@ -12,12 +12,15 @@ import (
 // view is what this node takes for the cluster at one moment: the members, and what
 // is known of the replicas of all others (R6, R10).
 type view struct {
-	members []*slot       // newest reports of the others; nil for one that has not reported
-	names   []string      // of the same
-	hash    Hash          // of names and epochs, this node's own included
-	outside Hash          // of the vector over replicas that are no member's
-	lacking clock.Replica // outside; something of it is known to exist and is not here
-	known   int           // nodes that ever wrote or are members, and did not leave in order
+	members []*slot           // newest reports of the others; nil for one that has not reported
+	names   []string          // of the same
+	hash    Hash              // of names and epochs, this node's own included
+	outside Hash              // of the vector over replicas that are no member's
+	lacking clock.Replica     // outside; something of it is known to exist and is not here
+	known   int               // nodes that ever wrote or are members, and are not gone (R13)
+	idle    bool              // some replica may vanish when all members know that
+	proof   uint64            // names what this view and outside are
+	current map[string]uint64 // the epochs of the members
 }
 
 // isMember reports whether a node counts as a member: it is alive, or failed not
@@ -28,8 +31,8 @@ func (e *Engine) isMember(now time.Time, p *peer) bool {
 
 // look returns the view of now: O(replicas).
 func (e *Engine) look(now time.Time) *view {
-	v := &view{hash: e.hasher.member(clock.Dot{Replica: e.self}, 0)}
 	current := map[string]uint64{e.self.Node: e.self.Epoch}
+	v := &view{hash: e.hasher.member(clock.Dot{Replica: e.self}, 0).Plus(e.retired.gone), current: current}
 	for _, p := range e.peerOrder {
 		if !e.isMember(now, p) {
 			continue
@@ -50,25 +53,27 @@ func (e *Engine) look(now time.Time) *view {
 	last := ""
 	for _, r := range e.order {
 		epoch, member := current[r.id.Node]
-		if member && epoch == r.id.Epoch || r.head == 0 && r.version == 0 {
+		if member && epoch == r.id.Epoch || r.head == 0 && r.version == 0 || r.over {
 			continue
 		}
+		v.idle = v.idle || e.isIdle(r, v)
 		if r.version > 0 {
 			v.outside = v.outside.Plus(e.hasher.member(clock.Dot{Replica: r.id, Version: r.version}, 0))
 		}
 		if r.version < max(r.head, r.horizon) {
 			v.lacking = r.id
 		}
-		if !member && r.id.Node != last {
+		if !member && r.id.Node != last && !e.isGone(r.id) {
 			v.known++
+			last = r.id.Node
 		}
-		last = r.id.Node
 	}
 	for id := range e.heads { // order: the first by name is said
 		if epoch, member := current[id.Node]; (!member || epoch != id.Epoch) && (v.lacking == clock.Replica{} || id.Compare(v.lacking) < 0) {
 			v.lacking = id
 		}
 	}
+	v.proof = e.hasher.proof(v.hash, v.outside)
 	return v
 }
 
@@ -86,6 +91,12 @@ func (e *Engine) complete(v *view) clock.Timestamp {
 		least = min(least, s.HLC)
 	}
 	return least
+}
+
+// isGone reports whether a replica's node left in order, or was declared lost.
+func (e *Engine) isGone(id clock.Replica) bool {
+	s, _ := e.retired.find(id.Node)
+	return s != nil && id.Epoch <= s.Gone
 }
 
 // versionOf returns what is known of a replica.

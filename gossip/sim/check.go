@@ -22,30 +22,32 @@ const checkedPerEvent = 16
 type checker struct {
 	sim     *Sim
 	history *history
-	agreed  map[uint64]*agreed // by hash of the vector
-	order   []uint64           // of agreed, oldest first
-	fresh   []*record          // scratch
-	lost    bool               // somebody has given up waiting for what superseded something (R12)
-	late    bool               // something was shown that is older than what was collected (R11)
+	agreed  map[uint64]*agreed              // by hash of the vector
+	order   []uint64                        // of agreed, oldest first
+	fresh   []*record                       // scratch
+	lost    bool                            // somebody has given up waiting for what superseded something (R12)
+	late    bool                            // something was shown that is older than what was collected (R11)
+	final   map[clock.Replica]clock.Version // of replicas that have vanished somewhere (R13)
 }
 
 // watch is what the checks know of one life of a node.
 type watch struct {
-	vector  clock.Vector
-	hash    uint64 // of vector
-	clean   bool
-	changed bool // a model was called since the last look
-	probes  map[string]*probe
-	removed []*record // tombstones, since the last look
-	oracle  oracle
-	knew    *knowledge // of now, nil: to be made
-	served  map[servedKey]*knowledge
-	parts   map[partKey]*arrived
-	due     uint64 // event from which on the engine checks itself again
-	epoch   uint64
-	resets  uint64 // in which dead updates were removed
-	buried  uint64 // tombstones that it has collected
-	holes   uint64 // open ones that it has applied
+	vector   clock.Vector
+	hash     uint64 // of vector
+	vanished uint64 // names the replicas that have vanished here
+	clean    bool
+	changed  bool // a model was called since the last look
+	probes   map[string]*probe
+	removed  []*record // tombstones, since the last look
+	oracle   oracle
+	knew     *knowledge // of now, nil: to be made
+	served   map[servedKey]*knowledge
+	parts    map[partKey]*arrived
+	due      uint64 // event from which on the engine checks itself again
+	epoch    uint64
+	resets   uint64 // in which dead updates were removed
+	buried   uint64 // tombstones that it has collected
+	holes    uint64 // open ones that it has applied
 }
 
 // knowledge is what the sender of a message knew: what an open hole in it stands
@@ -80,7 +82,7 @@ type arrived struct {
 const forgetAfter = time.Minute
 
 func newChecker(s *Sim) *checker {
-	return &checker{sim: s, history: newHistory(), agreed: map[uint64]*agreed{}}
+	return &checker{sim: s, history: newHistory(), agreed: map[uint64]*agreed{}, final: map[clock.Replica]clock.Version{}}
 }
 
 // attach puts a probe before a model.
@@ -173,7 +175,7 @@ func (c *checker) look(n *Node) glance {
 	w := &n.watch
 	before := glance{vector: w.vector, epoch: w.epoch}
 	w.epoch = n.engine.Self().Epoch
-	now := n.engine.Vector()
+	now := c.known(n)
 	i, old := 0, w.vector
 	for j := range now.Len() {
 		e := now.At(j)

@@ -39,18 +39,18 @@ func (s *Sim) Converge(limit time.Duration) (time.Duration, error) {
 }
 
 // Bound is how long agreement may take from now on if nothing is written and no
-// faults occur. If all nodes are clean, their clocks are right, messages do not get
+// faults occur. If all nodes are clean, their clocks were always right, messages do not get
 // lost or late, and what a node lacks fits into one budget, it is 4·ln N + 10 rounds
 // (I10). Otherwise it is generous, for there is no law: so many rounds for every
 // message that what a node lacks fills, and two minutes at least. Without checks it
 // is not known what a node lacks, and the generous bound is two minutes.
 func (s *Sim) Bound() time.Duration {
 	interval, budget := time.Duration(0), math.MaxInt
-	calm := s.cfg.LinkOf == nil && s.cfg.Link.Loss == 0 && s.cfg.Link.Late == 0 && s.check != nil
+	calm := s.counts[countSkew] == 0 && s.cfg.LinkOf == nil && s.cfg.Link.Loss == 0 && s.cfg.Link.Late == 0 && s.check != nil
 	for _, n := range s.living {
 		interval = max(interval, n.interval)
 		budget = min(budget, n.budget)
-		calm = calm && n.clean && n.skew == 0 && n.state == running
+		calm = calm && n.clean && n.state == running
 	}
 	rounds := (4*math.Log(float64(max(len(s.living), 1))) + 10) * float64(interval)
 	bytes, updates := 0, 0
@@ -101,7 +101,7 @@ func (s *Sim) vector(n *Node) clock.Vector {
 	if s.check != nil {
 		return n.watch.vector
 	}
-	return n.engine.Vector()
+	return n.engine.Vector() // what has vanished is missing, where it has
 }
 
 // disagreement says what keeps nodes from agreeing; "" if nothing does.

@@ -54,6 +54,9 @@ const (
 	countCollected
 	countReset
 	countGivenUp
+	countRetire
+	countVanished
+	countAnew
 	counted
 )
 
@@ -72,6 +75,7 @@ var countNames = [counted]string{
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
 	countRebased: "horizon rebased", countReport: "report", countCollected: "tombstone collected",
 	countReset: "dead update removed", countGivenUp: "horizon given up",
+	countRetire: "retire", countVanished: "replica vanished", countAnew: "node began anew",
 }
 
 // counts is how often each happened, without what the engines of present lives
@@ -139,6 +143,8 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countCollected, s.Collected)
 	c.add(countReset, s.Resets)
 	c.add(countGivenUp, s.GivenUp)
+	c.add(countVanished, s.Vanished)
+	c.add(countAnew, s.Anew)
 }
 
 // Counts returns how often each of the things happened that a simulation is for:

@@ -17,7 +17,7 @@ func (c *checker) checkGrowth(n *Node, before glance) {
 	}
 	self := clock.Replica{Node: n.name, Epoch: before.epoch}
 	for r, version := range before.vector.All() {
-		if now.Version(r) < version && (r != self || before.epoch == n.watch.epoch) {
+		if now.Version(r) < version && (r != self || before.epoch == n.watch.epoch) && !c.isCut(n, r) {
 			_ = c.sim.violate("I1", n, "the vector went from %v to %v", before.vector, now)
 			return
 		}
@@ -29,7 +29,7 @@ func (c *checker) checkGrowth(n *Node, before glance) {
 func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 	for r, version := range n.watch.vector.All() {
 		old := before.vector.Version(r)
-		if version <= old || r == n.engine.Self() {
+		if version <= old || r == n.engine.Self() || n.engine.IsVanished(r) {
 			continue
 		}
 		i := slices.IndexFunc(batches, func(b engine.Batch) bool {
@@ -46,9 +46,9 @@ func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 
 // checkDeps looks for what an update builds on: it is known before (DESIGN §5).
 func (c *checker) checkDeps(n *Node, u *model.Update) {
-	v := n.engine.Vector()
+	v := c.known(n)
 	for _, d := range u.Deps {
-		if !v.Covers(d) {
+		if !v.Covers(d) && !c.isCut(n, d.Replica) {
 			_ = c.sim.violate("Deps", n, "%s came before %v, on which it builds, at %v", describe(u), d, v)
 		}
 	}
@@ -81,7 +81,7 @@ func (c *checker) checkHorizon(n *Node, p *packet, m *engine.Message) {
 	if p.knew == nil {
 		return
 	}
-	h := n.engine.Horizon()
+	h := c.withVanished(n, n.engine.Horizon())
 	if !contains(h, p.knew.vector) || !contains(h, p.knew.horizon) {
 		_ = c.sim.violate("I5", n, "it applied an open hole from %v; its horizon is %v, the sender's vector was %v, its horizon %v",
 			m.From, h, p.knew.vector, p.knew.horizon)
@@ -91,7 +91,7 @@ func (c *checker) checkHorizon(n *Node, p *packet, m *engine.Message) {
 // checkRepeated looks at a message whose batches are all known: it changes
 // nothing (I13).
 func (c *checker) checkRepeated(n *Node, before glance, m *engine.Message) {
-	if m.Kind == engine.Repair || m.Digest.Parts > 1 || before.epoch != n.watch.epoch {
+	if m.Kind == engine.Repair || m.Digest.Parts > 1 || len(m.Retired) > 0 || before.epoch != n.watch.epoch {
 		return
 	}
 	for i := range m.Batches {
@@ -107,11 +107,11 @@ func (c *checker) checkRepeated(n *Node, before glance, m *engine.Message) {
 func (c *checker) knowledge(n *Node, to string, m *engine.Message) *knowledge {
 	w := &n.watch
 	if w.knew == nil {
-		w.knew = &knowledge{vector: w.vector}
+		w.knew = &knowledge{vector: n.engine.Vector()}
 	}
 	k := w.knew
 	if !n.clean {
-		k = &knowledge{vector: w.vector, horizon: n.engine.Horizon()}
+		k = &knowledge{vector: w.knew.vector, horizon: n.engine.Horizon()}
 	}
 	key := servedKey{m.From.Epoch, to, m.Exchange}
 	switch {

@@ -158,6 +158,7 @@ func (s *Sim) Restart(n *Node, keep bool) *Node {
 		}
 	}
 	n.gone, n.leaving = false, false
+	n.engine.Rejoin()
 	if keep {
 		s.counts.add(countRestartKeeping, 1)
 		s.trace.event(s, "restart keeping its state", n)
@@ -222,11 +223,29 @@ func (s *Sim) Leave(n *Node) {
 	n.reschedule()
 }
 
-// departIfDone lets a leaving node go if what it wrote is known elsewhere.
+// departIfDone lets a leaving node go if what it wrote is known elsewhere, and that it
+// writes no more.
 func (s *Sim) departIfDone(n *Node) {
-	if n.state == running && n.engine.Published() >= n.engine.Vector().Version(n.engine.Self()) {
+	switch {
+	case n.state != running:
+	case n.engine.HasDeparted():
 		s.depart(n)
+	case n.engine.Published() >= n.engine.Vector().Version(n.engine.Self()):
+		n.engine.Depart(n.Clock())
+		n.reschedule()
 	}
+}
+
+// Retire lets one node declare another one lost for good (R13). It need not be.
+func (s *Sim) Retire(at, lost *Node) error {
+	if err := at.engine.Retire(at.Clock(), lost.name); err != nil {
+		return err
+	}
+	s.collects = true // nodes become dirty as they do there
+	s.counts.add(countRetire, 1)
+	s.trace.event(s, "retire", at, lost)
+	s.done(at, nil, nil, engine.Output{})
+	return nil
 }
 
 func (s *Sim) depart(n *Node) {

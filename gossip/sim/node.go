@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
@@ -60,6 +61,9 @@ func (n *Node) Up() bool { return n.state != down }
 
 // Leaving reports whether the node is about to leave: it runs for a little longer.
 func (n *Node) Leaving() bool { return n.leaving }
+
+// Vector returns what the node knows, of replicas that have vanished everything (R13).
+func (n *Node) Vector() clock.Vector { return n.sim.vector(n) }
 
 // Engine returns the engine of the node's present or last life. Only the simulator
 // may call what changes it.

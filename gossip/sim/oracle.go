@@ -78,9 +78,10 @@ func (c *checker) verdicts() []verdict {
 // agreed is what was found out about a vector: it holds for every clean node that
 // has it.
 type agreed struct {
-	vector clock.Vector
-	sums   []sums  // of what is retained, by space
-	shown  []shown // by space
+	vector   clock.Vector
+	vanished uint64  // names the replicas that have vanished there
+	sums     []sums  // of what is retained, by space
+	shown    []shown // by space
 }
 
 // shown is the state hash of the first clean node that attached a space.

@@ -57,6 +57,7 @@ var faults = []struct {
 	{2, (*swarm).pause},
 	{1, (*swarm).grow},
 	{2, (*swarm).forget},
+	{1, (*swarm).retire},
 }
 
 // drawFaults draws which of them a cluster has.
@@ -233,6 +234,18 @@ func (s *swarm) forget() {
 	}
 }
 
+// retire lets somebody declare a node lost: one that is down, or one that he takes for
+// failed.
+func (s *swarm) retire() {
+	at, lost := s.living(), s.any()
+	if at == lost || lost.Up() && !chance(s.rng, 4) {
+		return
+	}
+	if err := s.Retire(at, lost); err == nil && lost.Up() {
+		s.seen["false retirement"]++
+	}
+}
+
 func (s *swarm) resumeAll() {
 	for _, n := range s.Nodes() {
 		s.Resume(n)
@@ -364,12 +377,14 @@ func (s *swarm) end() error {
 	return s.replayAll()
 }
 
-// shows is what a node knows and shows; tombstones are left out, for they may be
-// collected at any time.
+// shows is what a node knows and shows. Tombstones are left out, for they may be
+// collected at any time, and what it only passes on, which may be found dead.
 func shows(n *sim.Node) string {
-	all := n.Engine().Vector().String()
+	all := n.Vector().String()
 	for _, s := range n.Engine().Spaces() {
-		all += fmt.Sprint(" ", s.Space, s.Attached, s.Updates-s.Tombstones, s.Hash)
+		if s.Attached {
+			all += fmt.Sprint(" ", s.Space, s.Updates-s.Tombstones, s.Hash)
+		}
 	}
 	return all
 }

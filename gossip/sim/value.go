@@ -27,14 +27,14 @@ func (c *checker) checkValue(n *Node) {
 	if !n.clean && c.sim.collects {
 		return
 	}
-	a := c.agreed[w.hash]
-	if a == nil || a.vector.Compare(w.vector) != clock.Equal {
+	a := c.agreed[w.hash+w.vanished]
+	if a == nil || a.vanished != w.vanished || a.vector.Compare(w.vector) != clock.Equal {
 		w.oracle.follow(c, w.vector)
-		a = &agreed{vector: w.vector, sums: make([]sums, len(c.sim.spaces)), shown: make([]shown, len(c.sim.spaces))}
+		a = &agreed{vector: w.vector, vanished: w.vanished, sums: make([]sums, len(c.sim.spaces)), shown: make([]shown, len(c.sim.spaces))}
 		for i := range a.sums {
 			a.sums[i] = w.oracle.spaces[i].retained.sums
 		}
-		c.agree(w.hash, a)
+		c.agree(w.hash+w.vanished, a)
 	}
 	for i, space := range c.sim.spaces {
 		if p := w.probes[space]; p != nil && p.retained.sums != a.sums[i] {
@@ -69,7 +69,7 @@ func (c *checker) compare(n *Node, p *probe, o *retention) {
 	floors := n.engine.Floors()
 	more, less := p.retained.without(o), o.without(&p.retained)
 	for _, e := range less {
-		collected := e.IsTombstone() && e.Version <= floors.Version(e.Replica)
+		collected := e.IsTombstone() && e.Version <= floors.Version(e.Replica) || n.engine.IsVanished(e.Replica)
 		if !collected && !c.explained(n, p.Model, e) {
 			c.differs(n, "it lacks", e, more, less)
 			return

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/sim"
@@ -18,6 +19,10 @@ func TestSwarmFindsWeakEngines(t *testing.T) {
 		{"no horizon", weakness{unsafe: engine.Unsafe{Classic: true}}, 40},
 		{"no gap check", weakness{tamper: bridgeGaps}, 40},
 		{"order within a replica broken", weakness{tamper: skipUpdates}, 40},
+		{"collection after a grace period", weakness{unsafe: engine.Unsafe{Grace: time.Second}}, 40},
+		{"reset of one replica", weakness{unsafe: engine.Unsafe{PerReplica: true}}, 400},
+		{"clock of updates alone", weakness{unsafe: engine.Unsafe{OwnClock: true}}, 4000},
+		{"collection in a minority", weakness{unsafe: engine.Unsafe{Minority: true}}, 4000},
 		{"state hashes compared though dirty", weakness{tamper: hideExceptions}, 40},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

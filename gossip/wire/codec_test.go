@@ -144,7 +144,7 @@ func TestDecodeAliasesInput(t *testing.T) {
 func TestEmptyIsNil(t *testing.T) {
 	c := New("")
 	m := &engine.Message{Kind: engine.Push, Digest: engine.Digest{Full: true, Entries: []engine.DigestEntry{}},
-		Exceptions: []clock.Entry{}, Hashes: []engine.SpaceHash{}, Reports: []engine.Report{},
+		Exceptions: []clock.Entry{}, Hashes: []engine.SpaceHash{}, Reports: []engine.Report{}, Retired: []engine.Retirement{},
 		Batches: []engine.Batch{{Through: 1, Updates: []*model.Update{{Dot: clock.Dot{Version: 1}, Key: []byte{}, Deps: []clock.Dot{}}}}},
 	}
 	want := &engine.Message{Kind: engine.Push, Digest: engine.Digest{Full: true},

@@ -22,6 +22,7 @@ const (
 	minHash        = 18
 	minReport      = 5 + 2*minHash
 	minReplicaHash = 3 + minHash
+	minRetired     = 7
 )
 
 func (r *reader) message(cluster string, m *engine.Message) {
@@ -53,10 +54,11 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.Digest = r.digest()
 	m.Exceptions = r.exceptions()
 	f := r.upTo(maxFlags, "flags")
-	m.Same, m.Joining, m.Admits = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0
+	m.Same, m.Joining, m.Admits, m.Relays = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0, f&flagRelays != 0
 	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
 	m.ReportSum, m.Reports = r.reports()
+	m.RetiredSum, m.Retired = r.retired()
 	m.Repair = r.repair()
 	if r.err == nil && (m.Repair != nil) != (m.Kind == engine.Repair) {
 		r.fail("repair and kind do not agree")
@@ -175,6 +177,43 @@ func (r *reader) reports() (sum uint64, reports []engine.Report) {
 	}
 	r.close(l, "reports")
 	return sum, reports
+}
+
+func (r *reader) retired() (sum uint64, all []engine.Retirement) {
+	if r.null() {
+		return 0, nil
+	}
+	l := r.open("retired nodes")
+	sum = r.uint("sum of retired nodes")
+	all = reserve[engine.Retirement](r.room(l, retiredFields, minRetired))
+	for r.more(l) {
+		all = append(all, engine.Retirement{
+			Node:     string(r.name("retired node")),
+			Gone:     r.uint("epoch that is gone"),
+			Final:    clock.Version(r.uint("final version")),
+			Vanished: r.epochs("epochs that vanished"),
+			Before:   r.uint("epoch before which all vanished"),
+			Kept:     r.epochs("kept epochs"),
+			Proof:    r.uint("proof"),
+		})
+	}
+	r.close(l, "retired nodes")
+	return sum, all
+}
+
+// epochs reads epochs, strictly ascending.
+func (r *reader) epochs(what string) []uint64 {
+	l := r.open(what)
+	var all []uint64
+	for r.more(l) {
+		if epoch := r.uint(what); len(all) > 0 && epoch <= all[len(all)-1] {
+			r.fail(what)
+		} else {
+			all = append(all, epoch)
+		}
+	}
+	r.close(l, what)
+	return all
 }
 
 func (r *reader) repair() *engine.RepairStep {

@@ -27,7 +27,7 @@
 //
 // # Message
 //
-// A message of any kind is one array of 19 fields. An empty field is one byte.
+// A message of any kind is one array of 20 fields. An empty field is one byte.
 //
 //	 0  uint          format version: Version
 //	 1  str           cluster id
@@ -43,13 +43,15 @@
 //	                  negative; pending updates, below 2^32
 //	11  nil | digest
 //	12  [ (replica, uint version) … ]   exceptions
-//	13  uint          flags: 1 same, 2 joining, 4 admits
+//	13  uint          flags: 1 same, 2 joining, 4 admits, 8 relays
 //	14  bool          cleaning
 //	15  [ (space, bin hash, bool relayed) … ]   state hashes
 //	16  nil | [ uint sum, (replica, uint head, uint HLC, uint safe, bin view, bin outside,
 //	                  bool waits) … ]   reports
-//	17  nil | repair  exactly in messages of kind repair
-//	18  [ batch … ]
+//	17  nil | [ uint sum, (str node, uint gone, uint final, [ uint vanished … ], uint before,
+//	                  [ uint kept … ], uint proof) … ]   retired nodes; epochs ascend strictly
+//	18  nil | repair  exactly in messages of kind repair
+//	19  [ batch … ]
 //
 //	digest  [ bool full, uint part, uint parts, uint base,
 //	          [ (replica, uint version) … ],       strictly ascending by replica

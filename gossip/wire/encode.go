@@ -9,7 +9,8 @@ import (
 // How many elements the parts of a message have, at most. The decoder knows the
 // number of fields of a message; the rest only fixes the width of headers.
 const (
-	messageFields = 19
+	messageFields = 20
+	retiredFields = 7
 	replicaFields = 3
 	pairFields    = replicaFields + 1
 	batchFields   = replicaFields + 5
@@ -41,6 +42,7 @@ func (w *writer) message(cluster string, m *engine.Message) {
 	w.bool(m.Cleaning)
 	w.hashes(m.Hashes)
 	w.reports(m.ReportSum, m.Reports)
+	w.retired(m.RetiredSum, m.Retired)
 	w.repair(m.Repair)
 	bl := w.begin(len(m.Batches))
 	for i := range m.Batches {
@@ -55,6 +57,7 @@ const (
 	flagSame = 1 << iota
 	flagJoining
 	flagAdmits
+	flagRelays
 	maxFlags = 1<<iota - 1
 )
 
@@ -68,6 +71,9 @@ func flags(m *engine.Message) uint64 {
 	}
 	if m.Admits {
 		f |= flagAdmits
+	}
+	if m.Relays {
+		f |= flagRelays
 	}
 	return f
 }
@@ -157,6 +163,34 @@ func (w *writer) reports(sum uint64, reports []engine.Report) {
 		w.hash(r.View)
 		w.hash(r.Outside)
 		w.bool(r.Waits)
+	}
+	w.end(l)
+}
+
+func (w *writer) retired(sum uint64, all []engine.Retirement) {
+	if sum == 0 && len(all) == 0 {
+		w.null()
+		return
+	}
+	l := w.begin(1 + retiredFields*len(all))
+	w.uint(sum)
+	for i := range all {
+		t := &all[i]
+		w.str(t.Node)
+		w.uint(t.Gone)
+		w.uint(uint64(t.Final))
+		w.epochs(t.Vanished)
+		w.uint(t.Before)
+		w.epochs(t.Kept)
+		w.uint(t.Proof)
+	}
+	w.end(l)
+}
+
+func (w *writer) epochs(all []uint64) {
+	l := w.begin(len(all))
+	for _, epoch := range all {
+		w.uint(epoch)
 	}
 	w.end(l)
 }

@@ -20,7 +20,7 @@ func ExampleCodec() {
 	_, err = wire.New("staging").Decode(b)
 	fmt.Println(errors.Is(err, wire.ErrCluster), err)
 	// Output:
-	// pull alice/1 7 37 <nil>
+	// pull alice/1 7 38 <nil>
 	// true wire: other cluster: "production", want "staging"
 }
 
@@ -43,5 +43,5 @@ func ExampleCodec_Sizer() {
 	m.Batches = append(m.Batches, b)
 	fmt.Println(len(b.Updates), "updates in", len(codec.Encode(m)), "bytes")
 	// Output:
-	// 2 updates in 91 bytes
+	// 2 updates in 92 bytes
 }

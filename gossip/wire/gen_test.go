@@ -175,7 +175,7 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	m := &engine.Message{
 		Kind: kind, From: g.replica(), Exchange: g.number(), HLC: g.hlc,
 		MaxUpdate: uint32(g.number()), Credit: uint32(g.number()), Same: g.bool(), To: g.number(), Cleaning: g.bool(),
-		Joining: g.bool(), Admits: g.bool(),
+		Joining: g.bool(), Admits: g.bool(), Relays: g.bool(),
 	}
 	if g.bool() {
 		rate := rapid.Float64Range(0, math.MaxFloat64)
@@ -197,6 +197,13 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 			Safe: clock.Timestamp(g.number()), View: g.hash(), Outside: g.hash(), Waits: g.bool(),
 		})
 	}
+	if g.bool() {
+		m.RetiredSum = g.number()
+	}
+	for range g.count(3) {
+		t := engine.Retirement{Node: g.replica().Node, Gone: g.number(), Final: g.version(), Vanished: g.epochs(), Before: g.number(), Kept: g.epochs(), Proof: g.number()}
+		m.Retired = append(m.Retired, t)
+	}
 	if kind == engine.Repair {
 		m.Repair = g.repair()
 	}
@@ -204,6 +211,15 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 		m.Batches = append(m.Batches, g.batch(4))
 	}
 	return m
+}
+
+func (g gen) epochs() []uint64 {
+	var all []uint64
+	for range g.count(3) {
+		all = append(all, g.number())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (g gen) anyMessage() *engine.Message {

@@ -88,7 +88,7 @@ func push(field int, f func(w *writer)) []byte {
 			w.str("a")
 		case i < 10, i == 13:
 			w.uint(0)
-		case i < 12, i == 16, i == 17:
+		case i < 12, i >= 16 && i <= 18:
 			w.null()
 		case i == 14:
 			w.bool(false)

@@ -1,0 +1,76 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+)
+
+// known returns what a node knows: its vector, and all of replicas that have vanished,
+// as they were then (R13).
+func (c *checker) known(n *Node) clock.Vector {
+	now := n.engine.Vector()
+	for id, version := range n.watch.vector.All() {
+		if now.Version(id) == 0 && version > 0 && n.engine.IsVanished(id) {
+			c.checkVanished(n, id, version)
+		}
+	}
+	n.watch.vanished = 0
+	for id := range c.final { // order: a sum
+		if n.engine.IsVanished(id) {
+			n.watch.vanished += c.entryHash(clock.Entry{Replica: id})
+		}
+	}
+	return c.withVanished(n, now)
+}
+
+// withVanished adds what is known of replicas that have vanished at a node.
+func (c *checker) withVanished(n *Node, v clock.Vector) clock.Vector {
+	for id, version := range c.final { // order: each is for itself
+		if n.engine.IsVanished(id) {
+			v.Merge(clock.NewVector([]clock.Entry{{Replica: id, Version: version}}))
+		}
+	}
+	return v
+}
+
+// checkVanished compares how much a node knew of a replica that has just vanished there
+// with what the first one knew: a clean node that shows anything knew the same.
+func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version) {
+	final, ok := c.final[id]
+	if !ok {
+		c.final[id] = version
+		for _, p := range c.sim.nodes { // all that know that it has vanished know so much of it
+			if p != n && p.Up() {
+				c.look(p)
+			}
+		}
+		for _, p := range c.sim.nodes {
+			if p == n || p.engine.IsVanished(id) || !c.sim.isMember(n, p) {
+				continue
+			}
+			for _, probe := range p.watch.probes { // order: it only asks whether there is one
+				for r := range probe.retained.records { // order: as above
+					if p.Up() && r.Replica == id && !r.IsTombstone() {
+						_ = c.sim.violate("R13", n, "%v has vanished here, but %s retains %s", id, p.name, describe(&r.Update))
+						return
+					}
+				}
+			}
+		}
+		return
+	}
+	retains := slices.ContainsFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Updates > 0 })
+	if version > final || version < final && n.engine.Clean() && retains {
+		_ = c.sim.violate("R13", n, "%v has vanished here at version %d, elsewhere at %d", id, version, final)
+	}
+}
+
+// isCut reports whether a node has taken away what a replica wrote after its node was
+// declared lost.
+func (c *checker) isCut(n *Node, id clock.Replica) bool {
+	return slices.ContainsFunc(n.engine.Retired(), func(t engine.Retirement) bool {
+		return t.Node == id.Node && t.Gone == id.Epoch && n.engine.Vector().Version(id) <= t.Final
+	})
+}
