@@ -112,8 +112,8 @@ func (e *Engine) beginAnew(now time.Time, out *Output) {
 		return // not yet
 	}
 	e.stats.Anew++
-	e.vanish(now, t.Retirement)
 	e.cut(now, t.Retirement, out)
+	e.vanish(now, t.Retirement)
 }
 
 // versionOf returns the version of a replica in a digest, 0 when it has none.

@@ -23,6 +23,10 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if p == nil {
 		return out, fmt.Errorf("%w: from %v, and %d peers already", ErrMessage, m.From, e.cfg.MaxPeers)
 	}
+	if m.Kind != Syn && m.To != e.self.Epoch {
+		e.hear(now, p, m.HLC)
+		return out, nil // meant for an earlier life: what that one knew, this one may not
+	}
 	if m.From.Epoch < p.epoch {
 		e.onPast(now, p, m, &out)
 		return out, nil
@@ -33,9 +37,6 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	p.epoch = m.From.Epoch
 	p.joining = m.Joining
 	e.hear(now, p, m.HLC)
-	if m.Kind != Syn && m.To != e.self.Epoch {
-		return out, nil // meant for an earlier life: what that one knew, this one may not
-	}
 	before := e.changes
 	if m = e.heed(now, p, m, &out); m == nil {
 		return out, nil

@@ -76,8 +76,8 @@ func (e *Engine) holesAbove(theirs []DigestEntry) bool {
 		if i < len(theirs) && theirs[i].Replica == r.id {
 			c.from = min(theirs[i].Version, r.version)
 		}
-		if r.id == e.self {
-			continue // all of it was written here
+		if r.id == e.self || r.over {
+			continue // all of it was written here; none of it counts
 		}
 		holes := c.span() - uint64(c.pending())
 		if holes > maxHoles {

@@ -238,11 +238,11 @@ func (e *Engine) takeRetirement(now time.Time, t Retirement, out *Output) {
 	e.retired.sum += e.hasher.retirement(&after)
 	e.retired.gone = e.retired.gone.Plus(e.hasher.gone(&after))
 	e.changes++
-	if !before.covers(after) {
-		e.vanish(now, t)
-	}
 	if after.Gone != before.Gone || after.Final != before.Final {
 		e.cut(now, after, out)
+	}
+	if !before.covers(after) {
+		e.vanish(now, t)
 	}
 }
 

@@ -182,7 +182,9 @@ func (s *Sim) hash(n *Node, space string) [16]byte {
 }
 
 // isLost reports whether there are lives whose state the living cannot ask for.
-func (s *Sim) isLost() bool { return s.lives > len(s.living) || len(s.cuts) > 0 }
+func (s *Sim) isLost() bool {
+	return s.lives > len(s.living) || len(s.cuts) > 0 || s.counts[countRetire] > 0
+}
 
 // parts returns the nodes that run, in groups that cuts leave connected.
 func (s *Sim) parts() [][]*Node {
