@@ -123,6 +123,11 @@
 // union of what they retain; the model decides (R12). Nothing is removed because
 // the other side does not have it.
 //
+// State hashes follow what is retained; they do not notice when a copy changes in memory.
+// So each exchange that finds equal vectors also looks at some of the copies, at most 4,096
+// or 1 MiB, all of them in turn. What was made up on one node is everywhere after a
+// repair: nothing tells it from a write that comes late (TestDamageIsHealed).
+//
 // The same union helps a dirty node whose horizon names updates that died with
 // their holders, for which no exchange can ever bring V up to H. A clean peer says
 // its vector P; the two unite what they retain up to P, while both go on; then the
@@ -147,9 +152,14 @@
 // retain what the collected tombstone deleted. It refuses such a batch, and is rebased
 // on a clean peer first (R9): in the cleaning exchange it adopts the peer's floors, in
 // the union it notes what it retains and the peer, which covers it, does not; that is
-// removed when the node knows all that the peer knew. Until then it is not clean, and
-// readers miss nothing. If no clean peer is found in 15 s a dirty one will do: then the
-// node is as dirty as both were.
+// removed when the node knows all that the peer knew. From the refusal until then it is
+// not clean, and readers miss nothing. If no clean peer is found in 15 s a dirty one will
+// do: then the node is as dirty as both were.
+//
+// A node that passes on a space that it has no model for never collects there: it may
+// hand over what is dead, without a floor that would tell. So a node that applies, from
+// such a peer, an update that is older than what somebody reported to be safe is rebased,
+// too; and so is one that attaches a space after something was collected (R14).
 //
 // What a node that is not clean hands over in a repair may be dead. A node that has
 // floors and takes it is not clean before the next rebase; and no repair hands
@@ -159,9 +169,30 @@
 // updates of former members that nobody has any more: then the horizon falls (R12).
 //
 // A node with Config.Joining writes when a member has admitted it, at the latest after
-// JoinTimeout: so its clock is past all that may have been collected (R11). Not there
-// yet: records of retired nodes (R13). So nodes that left count as known, and half of
-// all that ever wrote must be members for anything to be collected.
+// JoinTimeout: so its clock is past all that may have been collected (R11).
+//
+// # What is over
+//
+// Vectors would grow with every start of every node. So what is over travels beside the
+// log, like the reports: one [Retirement] for each node name, and two of one name are
+// merged (R13 has records in an internal space instead; those would be updates of
+// replicas that end as well, to be written again by others for ever).
+//
+// A life that retains nothing and never writes again, because a later one has begun or
+// its node is gone, vanishes: when a member's stable time passes the moment at which it
+// last heard of that life, all members know all of it, and what superseded it. From then
+// on it is left out of digests and ignored in messages. The 64 latest such epochs of a
+// node are named, the older ones told by one number. The retirement carries a proof: the
+// hash of the view and of the vector outside of it that all members had reported. Who
+// reported that knows what it needs; who did not, and retains anything, may have missed
+// what superseded something, and is rebased.
+//
+// A node is gone when it leaves in order, which it says itself ([Engine.Depart]), or when
+// somebody declares it lost ([Engine.Retire]). It does not count for majorities any more,
+// and nobody waits for what is not here of it. If it comes back, its messages are not
+// taken but answered with that: it begins a new life and issues again what it wrote after
+// the last version that was known. Whoever else knows more of it takes that away and is
+// rebased. So a value that a deleter had seen does not come back (TestLostNodeReturns).
 //
 // # Rounds
 //
