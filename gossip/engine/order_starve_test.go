@@ -27,13 +27,17 @@ func overload(t *testing.T, seed int64, order engine.Order, nodes, keys int) (ot
 	start := w.now
 	written := make([][]time.Time, nodes)
 	writeUpTo := func(i, due int) {
+		var drafts []model.Draft
 		for len(written[i]) < due {
 			k := len(written[i])
 			if keys > 0 {
 				k = w.rng.Intn(keys)
 			}
-			w.mustWrite(w.nodes[i], "s", fmt.Sprintf("%d-%d", i, k), value)
+			drafts = append(drafts, draft(fmt.Sprintf("%d-%d", i, k), value))
 			written[i] = append(written[i], w.now)
+		}
+		if len(drafts) > 0 {
+			w.mustIssue(w.nodes[i], "s", drafts...)
 		}
 	}
 	sample := start.Add(15 * time.Second)
