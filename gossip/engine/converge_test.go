@@ -178,9 +178,11 @@ func TestCatchUp(t *testing.T) {
 	}{{10 << 20, 1}, {300 << 10, 3}} {
 		w := newWorld(t, 1, 1, engine.Config{Budget: tt.budget})
 		w.lax = true // O(updates) after each of 4,000 events is too slow
+		var drafts []model.Draft
 		for i := range 4000 {
-			w.mustWrite(w.nodes[0], "s", fmt.Sprintf("key-%016d", i), strings.Repeat("v", 150))
+			drafts = append(drafts, draft(fmt.Sprintf("key-%016d", i), strings.Repeat("v", 150)))
 		}
+		w.mustIssue(w.nodes[0], "s", drafts...)
 		n := w.add("newcomer")
 		n.e.SetPeer(w.now, "n00", engine.PeerAlive) // the other one does not start any
 		w.run(n.e.Next().Sub(w.now))

@@ -41,7 +41,7 @@ func overload(t *testing.T, seed int64, order engine.Order, nodes, keys int) (ot
 		}
 	}
 	sample := start.Add(15 * time.Second)
-	for w.now.Sub(start) < 35*time.Second {
+	for w.now.Sub(start) < 30*time.Second {
 		w.step()
 		writeUpTo(0, int(w.now.Sub(start)*heavy/time.Second))
 		for i := 1; i < nodes; i++ {
@@ -96,9 +96,9 @@ func TestNoStarvation(t *testing.T) {
 // skewed lets 10 replicas write 2 new keys a second each, which arrive at an
 // engine a second later; a peer asks it every second and has budget for this part
 // of that. The first replica's clock is wrong by skew. It returns the mean
-// staleness at the peer, over two minutes, of that replica and of the others.
+// staleness at the peer, over a minute, of that replica and of the others.
 func skewed(t *testing.T, skew time.Duration, part float64) (wrong, others time.Duration) {
-	const replicas, rate, seconds = 10, 2, 120
+	const replicas, rate, seconds = 10, 2, 60
 	const size = 85 // bytes of an update, with its share of headers
 	cfg := engine.Config{Budget: int(part * replicas * rate * size), MaxDrift: 24 * time.Hour}
 	w := newWorld(t, 1, 1, cfg)

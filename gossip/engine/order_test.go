@@ -322,7 +322,7 @@ func TestOrdersForEveryRoom(t *testing.T) {
 func TestBreadthIsFair(t *testing.T) {
 	t.Parallel()
 	n, codec := equalBacklogs(t, engine.Breadth, 12, 30)
-	for room := 200; room < 50_000; room += 193 {
+	for room := 200; room < 50_000; room += room / 20 {
 		m := message(engine.Ack, 1)
 		size := n.Pack(int64(room), m, nil, room)
 		least, most := 30, 0
