@@ -75,17 +75,22 @@ func runPaper(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if o.quick {
 		p.paperScale = quickScale
 	}
+	return p.run(ctx, stdout, stderr)
+}
+
+// run does everything, draws the figures and prints the tables.
+func (p *paper) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := runAll(ctx, p.jobs(), stderr); err != nil {
 		return err
 	}
 	figures := p.figures()
-	if o.out != "" {
+	if p.out != "" {
 		for _, f := range figures {
-			if err := f.save(o.out); err != nil {
+			if err := f.save(p.out); err != nil {
 				return err
 			}
 		}
-		fmt.Fprintf(stderr, "%d figures in %s\n", len(figures), filepath.Clean(o.out))
+		fmt.Fprintf(stderr, "%d figures in %s\n", len(figures), filepath.Clean(p.out))
 	}
 	p.write(stdout)
 	return nil

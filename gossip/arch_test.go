@@ -283,6 +283,7 @@ func check(fset *token.FileSet, imp types.Importer, pkg string, files []*ast.Fil
 }
 
 func TestArchitecture(t *testing.T) {
+	t.Parallel()
 	packages, fset, imp := repository(t)
 	for pkg, l := range packages {
 		if _, ok := own[pkg]; !ok {
@@ -337,6 +338,7 @@ func checkTop(files []string) []string {
 }
 
 func TestArchitectureBites(t *testing.T) {
+	t.Parallel()
 	_, fset, imp := repository(t)
 	for _, tt := range []struct{ src, want string }{
 		{`import "sync/atomic"; var n atomic.Int64`, "import of sync/atomic"},

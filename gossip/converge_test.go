@@ -26,6 +26,7 @@ func TestClusterConverges(t *testing.T) {
 		{"small datagrams", 3, 10, func(c *Config) { c.MaxDatagram = 512; c.MaxUpdate = 5000 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { converge(t, tt.seed, tt.size, 50, tt.change) })
 		})
 	}

@@ -62,6 +62,7 @@ func (w *wiretap) hear(from string, m *engine.Message) {
 // and nowhere refused, all else goes on, nobody's clock follows, and after 15
 // minutes all show it.
 func TestFastClockIsHeld(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const skew = 25 * time.Minute
 		net := memnet.New(memnet.Config{Faults: memnet.Faults{Loss: 0.1, MaxDelay: 20 * time.Millisecond}})

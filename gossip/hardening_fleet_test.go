@@ -66,11 +66,12 @@ func (f *fleet) start(name string, change func(*swim.Config)) {
 // maxUpdate is what the nodes of a fleet take, in bytes.
 const maxUpdate = 12 << 20
 
-// swimConfig is that of a node which notices soon what takes the defaults long.
+// swimConfig is that of a node which notices soon what takes the defaults long, but
+// gives probes the time that they need on a busy machine.
 func swimConfig(name string) swim.Config {
 	return swim.Config{
 		Name: name, Bind: "127.0.0.1:0", TCPTimeout: 2 * time.Second, MaxStream: maxUpdate + 1<<20,
-		ProbeInterval: 200 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond, SuspicionMult: 10,
+		ProbeInterval: 500 * time.Millisecond, ProbeTimeout: 450 * time.Millisecond, SuspicionMult: 10,
 		GossipInterval: 20 * time.Millisecond, PushPullInterval: time.Second,
 		JoinInterval: 50 * time.Millisecond, JoinMax: 200 * time.Millisecond,
 	}

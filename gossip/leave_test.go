@@ -193,6 +193,7 @@ func TestMemberEvents(t *testing.T) {
 // On a bad network, a Leave that did not give up has handed over everything,
 // also while others write all the time.
 func TestLeaveOnABadNetwork(t *testing.T) {
+	t.Parallel()
 	for seed := range 12 {
 		busy := seed%2 == 1
 		synctest.Test(t, func(t *testing.T) {

@@ -61,6 +61,7 @@ func TestWriteWakesTheTimer(t *testing.T) {
 }
 
 func TestLateJoinerGetsAll(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")

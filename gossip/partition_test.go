@@ -15,7 +15,8 @@ import (
 func TestPartition(t *testing.T) {
 	var sides atomic.Pointer[map[string]int] // by address; nil: not cut
 	f := startFleet(t, 4, func(c *swim.Config) {
-		c.SuspicionMult, c.RedialInterval = 3, 200*time.Millisecond
+		c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = 200*time.Millisecond, 100*time.Millisecond, 3
+		c.RedialInterval = 200 * time.Millisecond
 		c.Cut = func(from, to string, _ transport.Channel) bool {
 			side := sides.Load()
 			return side != nil && (*side)[from] != (*side)[to]

@@ -15,10 +15,11 @@ import (
 
 // A node alone writes as fast as it likes, whatever its budget is.
 func TestAloneIsNotThrottled(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := startOn(t, memnet.New(memnet.Config{}), "a", narrow)
 		start := time.Now()
-		for i := range 100_000 {
+		for i := range 20_000 {
 			if err := a.m.TrySet(t.Context(), fmt.Sprint(i), "v"); err != nil {
 				t.Fatalf("write %d: %v", i, err)
 			}
@@ -35,6 +36,7 @@ func TestAloneIsNotThrottled(t *testing.T) {
 // With default settings an idle cluster takes a burst of thousands at once, and more
 // of them in no time.
 func TestIdleClusterIsNotThrottled(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{})
 		peers := []*peer{startOn(t, net, "a"), startOn(t, net, "b"), startOn(t, net, "c")}
@@ -66,17 +68,18 @@ func TestIdleClusterIsNotThrottled(t *testing.T) {
 func TestOverloadIsBoundedAndFair(t *testing.T) {
 	for _, flow := range []FlowControl{FlowQuota, FlowAIMD} {
 		t.Run(flow.String(), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { testOverload(t, flow) })
 		})
 	}
 }
 
 func testOverload(t *testing.T, flow FlowControl) {
-	const nodes, seconds = 4, 60
+	const nodes, seconds, budget = 4, 60, 300 // a few updates
 	net := memnet.New(memnet.Config{Faults: memnet.Faults{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond}})
 	var peers []*peer
 	for i := range nodes {
-		peers = append(peers, startOn(t, net, fmt.Sprint("n", i), narrow, func(c *Config) { c.Flow = flow }))
+		peers = append(peers, startOn(t, net, fmt.Sprint("n", i), narrow, func(c *Config) { c.Flow, c.Budget = flow, budget }))
 	}
 	time.Sleep(2 * time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
@@ -128,7 +131,7 @@ func testOverload(t *testing.T, flow FlowControl) {
 	if jain < 0.97 {
 		t.Errorf("Jain's index of the rates is %.3f", jain)
 	}
-	if worst > 300 {
+	if worst > 100 {
 		t.Errorf("a node is %.0f updates behind", worst)
 	}
 	eventually(t, 20*time.Second, "all agree", agree(peers...))

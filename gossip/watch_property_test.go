@@ -53,6 +53,7 @@ func fingerprint(m map[string]string) string {
 // moment that a watch shows, its changes add up to a state that the map has had,
 // and at last to the state that it has.
 func TestWatchReplays(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(t *testing.T) { watchReplays(t, rt) })
 	})

@@ -274,6 +274,7 @@ func TestWatchBeginsExactly(t *testing.T) {
 
 // Many watches come and go while many write; for the race detector.
 func TestManyWatches(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")

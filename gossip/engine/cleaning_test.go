@@ -314,6 +314,7 @@ func TestDirtyNodeServesNoSnapshot(t *testing.T) {
 // A snapshot arrives whole, in messages within their limit, however large the
 // updates of its replicas are (R5, I11).
 func TestSnapshotOfAllSizes(t *testing.T) {
+	t.Parallel()
 	for size := range 60 {
 		w := newWorld(t, 1, 1, tiny)
 		n := w.nodes[0]

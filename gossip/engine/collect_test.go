@@ -36,6 +36,7 @@ func (w *world) fill(keys int, value string) {
 // Tombstones are gone three report intervals and a convergence after everybody is
 // quiet, and then no report is written any more (R6–R8).
 func TestTombstonesAreCollected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 5, collecting)
 	w.fill(20, "value")
 	w.converge(time.Minute)
@@ -64,6 +65,7 @@ func TestTombstonesAreCollected(t *testing.T) {
 // A node that was away while its peers deleted and collected is rebased when it comes
 // back: what it still shows goes everywhere, and what it wrote alone stays (R9, I7).
 func TestReturnAfterCollection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 5, collecting)
 	w.fill(20, "value")
 	w.converge(time.Minute)
@@ -102,6 +104,7 @@ func TestReturnAfterCollection(t *testing.T) {
 
 // A minority collects nothing, however long the others are gone; and it says why (R7).
 func TestMinorityCollectsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 5, collecting)
 	w.fill(10, "value")
 	w.converge(time.Minute)
@@ -142,6 +145,7 @@ func TestJoiningNodeWaits(t *testing.T) {
 
 // A member that does not collect holds up all others, and nobody reports for nothing.
 func TestOneThatDoesNotCollect(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, collecting)
 	w.cfg.Collect = false
 	w.add("without")

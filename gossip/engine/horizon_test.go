@@ -15,6 +15,7 @@ import (
 // it comes later; b dies. Then x and a know the same and disagree. Classic
 // scuttlebutt never notices; the engine does and ends with one state.
 func TestHolderOfSuccessorDies(t *testing.T) {
+	t.Parallel()
 	run := func(classic bool) (equal bool, ax, xx string) {
 		w := newWorld(t, 1, 3, engine.Config{Budget: 1, Unsafe: engine.Unsafe{Classic: classic}})
 		w.lax = classic

@@ -39,10 +39,7 @@ func TestDependenciesComeFirst(t *testing.T) {
 	w.until(time.Minute, "a knows the referent", func() bool { return a.e.Vector().Covers(ref) })
 	const many = 500
 	for i := range many {
-		d := model.Draft{Key: fmt.Append(nil, "k", i), Value: []byte(strings.Repeat("v", 100)), Deps: []clock.Dot{ref}}
-		if err := w.issue(a, "s", d); err != nil {
-			t.Fatal(err)
-		}
+		w.mustIssue(a, "s", model.Draft{Key: fmt.Append(nil, "k", i), Value: []byte(strings.Repeat("v", 100)), Deps: []clock.Dot{ref}})
 	}
 	w.until(time.Minute, "b knows all of a", func() bool { return b.e.Vector().Version(a.e.Self()) == many })
 	w.cut = nil

@@ -12,6 +12,7 @@ import (
 
 // The log against a sorted slice, under random insertions and removals.
 func TestLogAgainstSlice(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var l log
 		var slow []clock.Version
@@ -76,6 +77,7 @@ func TestLogAgainstSlice(t *testing.T) {
 
 // Removing almost everything leaves no crowd of tiny chunks behind.
 func TestLogGivesMemoryBack(t *testing.T) {
+	t.Parallel()
 	var l log
 	const n = 100 * chunkLen
 	for v := clock.Version(1); v <= n; v++ {

@@ -13,6 +13,7 @@ import (
 // seconds though the clean others write all the time, so that vectors are never
 // equal (R5).
 func TestLostHorizonUnderConstantWrites(t *testing.T) {
+	t.Parallel()
 	for _, delay := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond} {
 		w := newWorld(t, 1, 3, engine.Config{})
 		w.lax = true

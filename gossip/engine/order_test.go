@@ -303,11 +303,11 @@ func TestOrdersAgainstObvious(t *testing.T) {
 }
 
 // The same for every room up to 100 bytes, and every hundredth more, on a few
-// backlogs.
+// backlogs: one for every two seeds asked for.
 func TestOrdersForEveryRoom(t *testing.T) {
 	t.Parallel()
 	stocks := rapid.Custom(func(rt *rapid.T) *stock { return newStock(rt, t) })
-	for seed := range 4 {
+	for seed := range max(1, *seeds/2) {
 		s := stocks.Example(seed)
 		for _, o := range orders {
 			for room := 1; room < 4000; room += 1 + room/100 {
@@ -322,7 +322,7 @@ func TestOrdersForEveryRoom(t *testing.T) {
 func TestBreadthIsFair(t *testing.T) {
 	t.Parallel()
 	n, codec := equalBacklogs(t, engine.Breadth, 12, 30)
-	for room := 200; room < 50_000; room += 193 {
+	for room := 200; room < 50_000; room += room / 20 {
 		m := message(engine.Ack, 1)
 		size := n.Pack(int64(room), m, nil, room)
 		least, most := 30, 0

@@ -105,6 +105,7 @@ func TestPaperDeltaIsWhatIsNewer(t *testing.T) {
 // Paper §3: if a delta of a participant is left out, all its deltas with higher
 // versions are left out, too, in every order and for every budget.
 func TestPaperTruncationIsPerParticipantPrefix(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 4, engine.Config{})
 	for i := range 80 {
 		w.mustWrite(w.nodes[i%4], "s", fmt.Sprint("k", i), "value")
@@ -152,6 +153,7 @@ func TestPaperExchangeReconciles(t *testing.T) {
 // how many are new: nothing new, nothing but the digest; equal vectors, not even
 // that.
 func TestPaperCostFollowsWhatIsNew(t *testing.T) {
+	t.Parallel()
 	size := func(keys int) (equal, one int) {
 		w := newWorld(t, 1, 1, engine.Config{})
 		w.lax = true

@@ -15,11 +15,13 @@ import (
 func damaged(t *testing.T, keys int, cfg engine.Config) *world {
 	w := newWorld(t, 1, 3, cfg)
 	w.lax = true // too many updates to check everything after every event
-	for i := range keys {
-		w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i), fmt.Sprint("v", i))
-		if i%10 == 0 {
-			w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i), "")
+	for first := 0; first < keys; first += 10 {
+		drafts := []model.Draft{draft(fmt.Sprint("k", first), "deleted")}
+		for i := first; i < first+10; i++ {
+			drafts = append(drafts, draft(fmt.Sprint("k", i), fmt.Sprint("v", i)))
 		}
+		drafts[1] = draft(fmt.Sprint("k", first), "")
+		w.mustIssue(w.nodes[first/10%3], "s", drafts...)
 	}
 	w.converge(time.Minute)
 	w.run(time.Second)

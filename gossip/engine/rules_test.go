@@ -261,6 +261,7 @@ func TestBadMessages(t *testing.T) {
 // A clock that runs far ahead poisons nobody: its updates are held until time
 // catches up, other replicas go on, and its HLC is not believed (DESIGN §3).
 func TestHeldUpdates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	fast := w.nodes[2]
 	real := w.now

@@ -34,15 +34,14 @@ type delivery struct {
 
 // node is one engine of a world.
 type node struct {
-	name    string
-	cfg     engine.Config
-	e       *engine.Engine
-	models  map[string]*register
-	up      bool
-	skew    time.Duration // how far its clock is ahead of the world's
-	written int
-	seen    looks // what it was when it was last checked
-	oracle  oracle
+	name   string
+	cfg    engine.Config
+	e      *engine.Engine
+	models map[string]*register
+	up     bool
+	skew   time.Duration // how far its clock is ahead of the world's
+	seen   looks         // what it was when it was last checked
+	oracle oracle
 }
 
 // clock returns what a node takes for the time.
@@ -149,23 +148,27 @@ func (w *world) announce() {
 	}
 }
 
-// write sets a key of a space at a node; an empty value writes a tombstone.
-func (w *world) write(n *node, space, key, value string) error {
+// draft sets a key; an empty value makes it a tombstone.
+func draft(key, value string) model.Draft {
 	d := model.Draft{Key: []byte(key), Value: []byte(value)}
 	if value == "" {
 		d.Kind = model.Tombstone
 	}
-	return w.issue(n, space, d)
+	return d
 }
 
-// issue writes a draft.
-func (w *world) issue(n *node, space string, d model.Draft) error {
+// write sets a key of a space at a node; an empty value writes a tombstone.
+func (w *world) write(n *node, space, key, value string) error {
+	return w.issue(n, space, draft(key, value))
+}
+
+// issue writes drafts.
+func (w *world) issue(n *node, space string, drafts ...model.Draft) error {
 	before := w.vector(n)
-	out, err := n.e.Write(w.clock(n), space, []model.Draft{d})
+	out, err := n.e.Write(w.clock(n), space, drafts)
 	if err != nil {
 		return err
 	}
-	n.written++
 	w.record(out)
 	for _, c := range out.Changed {
 		w.saw[c.New.Dot] = before
@@ -176,7 +179,12 @@ func (w *world) issue(n *node, space string, d model.Draft) error {
 
 func (w *world) mustWrite(n *node, space, key, value string) {
 	w.t.Helper()
-	if err := w.write(n, space, key, value); err != nil {
+	w.mustIssue(n, space, draft(key, value))
+}
+
+func (w *world) mustIssue(n *node, space string, drafts ...model.Draft) {
+	w.t.Helper()
+	if err := w.issue(n, space, drafts...); err != nil {
 		w.t.Fatal(err)
 	}
 }

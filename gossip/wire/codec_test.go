@@ -18,7 +18,10 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	for k := engine.Syn; k <= engine.Repair; k++ {
-		t.Run(k.String(), func(t *testing.T) { checkRoundTrip(t, k) })
+		t.Run(k.String(), func(t *testing.T) {
+			t.Parallel()
+			checkRoundTrip(t, k)
+		})
 	}
 }
 
@@ -84,6 +87,7 @@ func note(seen map[string]bool, v reflect.Value) {
 
 // Every prefix of a message is refused, and so are bytes behind it.
 func TestTruncatedAndTrailing(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	rapid.Check(t, func(t *rapid.T) {
 		b := c.Encode(gen{t: t}.anyMessage())
@@ -99,6 +103,7 @@ func TestTruncatedAndTrailing(t *testing.T) {
 
 // The whole message is msgpack to a reader that knows nothing of it.
 func TestStandardMsgpack(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	rapid.Check(t, func(t *rapid.T) {
 		m := gen{t: t}.anyMessage()

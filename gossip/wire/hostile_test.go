@@ -88,6 +88,7 @@ func samples() []*engine.Message {
 
 // Every byte of every sample is replaced by codes of all types.
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	for _, m := range samples() {
 		good := c.Encode(m)

@@ -15,7 +15,7 @@ import (
 
 func TestWrongModelsAreCaught(t *testing.T) {
 	reused := make([]byte, 1)
-	n := 0
+	built, applied := 0, 0
 	for _, tt := range []struct {
 		name string
 		law  modeltest.Law
@@ -121,11 +121,11 @@ func TestWrongModelsAreCaught(t *testing.T) {
 			return cfg
 		}())},
 		{"models have numbers", modeltest.Determinism, run(func() modeltest.Config[*naive] {
-			cfg := tables(func() *naive { n++; return &naive{n: n} })
+			cfg := tables(func() *naive { built++; return &naive{n: built} })
 			return cfg
 		}())},
 		{"a failure that comes and goes", modeltest.Determinism, wreckers(func(_, _ *model.Update, e *model.Effect) {
-			if n++; n%331 == 0 {
+			if applied++; applied%331 == 0 {
 				e.Redundant = !e.Redundant
 			}
 		})},
@@ -199,6 +199,7 @@ func TestWrongModelsAreCaught(t *testing.T) {
 		{"an update before its parent", modeltest.Totality, run(trees(false))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			err := tt.run()
 			var f *modeltest.Failure
 			if !errors.As(err, &f) {

@@ -15,7 +15,7 @@ import (
 
 // Laws are only checked where histories are eventful.
 func TestHistoriesAreEventful(t *testing.T) {
-	const cases = 250
+	const cases = 120
 	cfg := Config[*model.Map[string]]{
 		New: func() *model.Map[string] { return new(model.Map[string]) },
 		Write: func(rng *rand.Rand, m *model.Map[string]) error {

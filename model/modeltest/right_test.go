@@ -322,7 +322,7 @@ func draftLease(rng *rand.Rand, m *lease) []model.Draft {
 
 // cases is how many histories a right model is put through here; others find
 // their mistakes in fewer.
-var cases = flag.Int("cases", 100, "histories for each right model")
+var cases = flag.Int("cases", 50, "histories for each right model")
 
 func check[M model.Model](cfg modeltest.Config[M]) func(*testing.T) {
 	cfg.Cases = *cases

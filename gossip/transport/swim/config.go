@@ -44,9 +44,9 @@ type Config struct {
 
 	RemoveAfter    time.Duration // how long failed and left members are listed; default 10 min
 	JoinTimeout    time.Duration // bounds the first attempt to join, made by Start; default 3 s
-	JoinInterval   time.Duration // first pause between attempts while alone, doubling; default 500 ms
+	JoinInterval   time.Duration // first pause between attempts, doubling; default 500 ms
 	JoinMax        time.Duration // longest pause between attempts while alone; default 30 s
-	RedialInterval time.Duration // pause between dialling what is missing while not alone; default 15 s
+	RedialInterval time.Duration // longest pause between dialling what is missing while not alone; default 15 s
 	DialTimeout    time.Duration // to connect; default 3 s
 	TCPTimeout     time.Duration // for everything on one connection; default 10 s
 	LeaveTimeout   time.Duration // bounds telling others that this node leaves; default 5 s

@@ -51,7 +51,10 @@
 // resolved anew each time, and the node's own address is no seed. A node that is
 // not alone dials a few of the seeds and failed members that are not in the
 // cluster every Config.RedialInterval, so that the sides of a partition meet again
-// however long it lasted. All pauses are spread by half.
+// however long it lasted. The first of these pauses are shorter, from
+// Config.JoinInterval on, and then it also exchanges lists with a member that it has:
+// packets tell of changes a few times only, and miss somebody when many nodes start
+// at once. All pauses are spread by half.
 //
 // # Leaving
 //

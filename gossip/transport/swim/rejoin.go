@@ -54,31 +54,39 @@ func (t *Transport) firstJoin(ctx context.Context) error {
 // rejoin keeps trying seeds while this node is alone, or listed at an address
 // that is not its own; otherwise it dials, now and then, seeds and failed members
 // that are not in the cluster, so that the sides of a long partition meet again.
+// One that has just found the others exchanges lists with one of them a few times,
+// after pauses that double: what is told by packets alone misses somebody when many
+// start at once.
 func (t *Transport) rejoin() {
-	pause := t.cfg.JoinInterval
+	pause, lonely := t.cfg.JoinInterval, true
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
 	for {
-		lonely := len(t.roster.present()) == 0 || t.unlisted.Load()
-		if !lonely {
+		was := lonely
+		lonely = len(t.roster.present()) == 0 || t.unlisted.Load()
+		if lonely != was {
 			pause = t.cfg.JoinInterval
-			timer.Reset(jitter(t.cfg.RedialInterval))
-		} else {
-			timer.Reset(jitter(pause))
-			pause = min(2*pause, t.cfg.JoinMax)
 		}
+		longest := t.cfg.RedialInterval
+		if lonely {
+			longest = t.cfg.JoinMax
+		}
+		young := !lonely && pause < longest
+		timer.Reset(jitter(min(pause, longest)))
+		pause = min(2*pause, longest)
 		select {
 		case <-timer.C:
 		case <-t.ctx.Done():
 			return
 		}
-		t.redial()
+		t.redial(young)
 	}
 }
 
-// redial makes one attempt to reach whom this node misses.
-func (t *Transport) redial() {
+// redial makes one attempt to reach whom this node misses, and one that it has if
+// that may know of more.
+func (t *Transport) redial(young bool) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.cfg.JoinTimeout)
 	defer cancel()
 	failed := shuffled(t.roster.failed())
@@ -94,7 +102,11 @@ func (t *Transport) redial() {
 	missing := slices.DeleteFunc(append(failed, seeds...), func(a netip.AddrPort) bool {
 		return slices.Contains(present, a)
 	})
-	t.dialAll(shuffled(missing)[:min(len(missing), redials)], nil)
+	targets := shuffled(missing)[:min(len(missing), redials)]
+	if young && len(present) > 0 {
+		targets = append(targets, present[rand.IntN(len(present))])
+	}
+	t.dialAll(targets, nil)
 }
 
 // seeds resolves Config.Join anew and returns all addresses but our own.

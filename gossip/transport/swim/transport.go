@@ -117,6 +117,7 @@ func (t *Transport) memberlistConfig() *memberlist.Config {
 	c.ProbeTimeout = t.cfg.ProbeTimeout
 	c.SuspicionMult = t.cfg.SuspicionMult
 	c.GossipInterval = t.cfg.GossipInterval
+	c.RetransmitMult = 8 // with 4, one of 8 nodes misses a change now and then
 	c.PushPullInterval = t.cfg.PushPullInterval
 	c.GossipToTheDeadTime = t.cfg.GossipToTheDead
 	// A failed node may come back at another address at once, but for the time in
