@@ -215,8 +215,9 @@ func TestConflictOfTypes(t *testing.T) {
 		}
 		var here model.Map[string]
 		attach(t, a.Node, "good", &here)
-		set(t, &a.m, "k", "v")
 		o.set(t, "k")
+		time.Sleep(time.Millisecond)
+		set(t, &a.m, "k", "v") // the last one for a map, but not the first one
 		net.Heal()
 		conflict := func(n *Node) string {
 			for _, s := range n.Status().Spaces {
