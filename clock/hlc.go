@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -25,6 +26,28 @@ func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t >> logicalBi
 
 // Logical returns the counter part.
 func (t Timestamp) Logical() uint16 { return uint16(t) }
+
+// Add returns the timestamp d later, to the next whole millisecond, with the same
+// counter: later than t for every d above zero. It stops at the largest timestamp.
+func (t Timestamp) Add(d time.Duration) Timestamp {
+	if d <= 0 {
+		return t
+	}
+	later := Timestamp((d-1)/time.Millisecond+1) << logicalBits
+	if later > math.MaxUint64-t {
+		return math.MaxUint64
+	}
+	return t + later
+}
+
+// Reached returns the first wall time, to the millisecond, that is not before t: the
+// end of a wait for it.
+func (t Timestamp) Reached() time.Time {
+	if t.Logical() > 0 {
+		return t.Time().Add(time.Millisecond)
+	}
+	return t.Time()
+}
 
 // String returns the time in UTC and the counter: "2026-01-02T15:04:05.678Z+3".
 func (t Timestamp) String() string {

@@ -25,10 +25,16 @@
 //		fmt.Println(c.Key, c.Value)
 //	}
 //
-// A node carries any number of spaces; each is a name and a model, and all nodes
-// must attach the same type of model under one name. A node that does not attach a
-// space passes its updates on. What a model is, and how to write one, is said in
-// package model.
+// A node carries any number of spaces; each is a name and a model. A node that does
+// not attach a space passes its updates on, and [Node.Detach] makes it one of those. What
+// a model is, and how to write one, is said in package model.
+//
+// All nodes must attach the same type of model under one name. Models that say their
+// type, as those of package model do, are refused with [ErrModelType] where another
+// type is known: here earlier, or at another node. Two nodes that attach different
+// types before they hear of each other both go on; then it is logged and counted, and
+// Status.Spaces says so for as long as it is true. What such a space shows makes no
+// sense, and no state is repaired after the other node's.
 //
 // # What is promised
 //
@@ -95,7 +101,10 @@
 //   - [ErrTooLarge]: one update is larger than Config.MaxUpdate. Nothing was written.
 //   - [ErrThrottled]: gossip cannot carry more now, and the write was told not to wait,
 //     or, then wrapped with the context's error, not any longer. Nothing was written.
-//   - [ErrAttached]: the space has a model already.
+//   - [ErrQuota]: the space is full (see [SpaceConfig]). Nothing was written.
+//   - [ErrAttached], [ErrNotAttached]: the space has a model already, or has none.
+//   - [ErrModelType]: the space has, or had, a model of another type.
+//   - [model.ErrDetached]: the space was detached.
 //   - [ErrClock]: this node's clock is far ahead of most others'; its writes would
 //     win over everybody's for that long. Nothing was written.
 //
@@ -112,6 +121,19 @@
 // start of each node that wrote) and 1,000 spaces. All data is in memory, once. All
 // queues of the transport are bounded; see package swim. Tombstones, what is left
 // of deleted keys, are kept for as long as the node lives.
+//
+// [Node.AttachWith] limits what local writes make of a space. Others' writes are always
+// taken, so a space may be over its limits; then deletes, and writes that take the place
+// of at least as much, still go through. Each node has limits of its own.
+//
+// # Expiry
+//
+// A value with a TTL (model.Map.SetTTL) is gone at its writer's time and the TTL, on all
+// nodes: by the clock of each, or the latest clock that it has heard of if that is ahead.
+// Nobody has to be told, so it holds on both sides of a partition, and on a node alone. A
+// node notices within milliseconds of that time, for all its readers and watches at
+// once; nothing comes back when its clock is set back. What has expired is kept as
+// tombstones are.
 //
 // # Metrics
 //
@@ -138,6 +160,8 @@
 //	scuttlebutt_held_total                                  batches    cut short because their writer's clock runs ahead
 //	scuttlebutt_forks_total                                 updates    seen with two contents: two writers used one identity
 //	scuttlebutt_epochs_total                                epochs     taken after the start, having met an own later life
+//	scuttlebutt_type_conflicts_total                        events     a peer was seen to have a model of another type in a
+//	                                                                   space that is attached here
 //	scuttlebutt_mismatches_total                            events     same vectors, different state: a defect; repaired
 //	scuttlebutt_cleanings_total                             exchanges  that a clean peer granted, to clean this node
 //	scuttlebutt_rebased_total                               replicas   whose horizon was freed of what died with its holders
@@ -151,7 +175,12 @@
 //	scuttlebutt_members                 state               nodes      alive, suspect, failed, left; this one included
 //	scuttlebutt_retained_updates        space               updates    held, tombstones included
 //	scuttlebutt_tombstones              space               updates    held that only remove something
+//	scuttlebutt_expired_updates         space               updates    held that have expired
 //	scuttlebutt_stored_bytes            space               bytes      of keys and values held
+//	scuttlebutt_space_limit             space, limit        any        keys: what retained updates less tombstones and expired
+//	                                                                   ones may be; bytes: what stored bytes may be; infinite
+//	                                                                   without a limit
+//	scuttlebutt_quota_refused_total     space               writes     of this node, refused because the space is full
 //	scuttlebutt_write_rate              rate                updates/s  desired (ρ: written, or wanted while writes wait), maximum
 //	                                                                   (τ: may be written; infinite while none is held back),
 //	                                                                   capacity (C: what exchanges carry)

@@ -72,6 +72,33 @@ func ExampleConfig_transport() {
 	// Output: 7 true
 }
 
+// A session ends by itself, on every node. Its space holds a thousand at most.
+func ExampleNode_AttachWith() {
+	ctx := context.Background()
+	node, err := gossip.Start(ctx, gossip.Config{Name: "amy", Bind: "127.0.0.1:0"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer node.Close()
+	var sessions model.Map[string]
+	if err := node.AttachWith("sessions", &sessions, gossip.SpaceConfig{MaxKeys: 1000}); err != nil {
+		log.Fatal(err)
+	}
+	if err := sessions.SetTTL(ctx, "4711", "bob", 50*time.Millisecond); err != nil {
+		log.Fatal(err) // gossip.ErrQuota when it is full
+	}
+	for c := range sessions.Watch(ctx, model.WatchConfig{State: true}) {
+		if c.Deleted {
+			fmt.Println(c.Key, "has ended,", sessions.Len(), "left")
+			break
+		}
+		fmt.Println(c.Key, "is", c.Value)
+	}
+	// Output:
+	// 4711 is bob
+	// 4711 has ended, 0 left
+}
+
 func ExampleNode_MemberEvents() {
 	ctx := context.Background()
 	net := memnet.New(memnet.Config{})

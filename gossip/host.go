@@ -15,6 +15,11 @@ var _ model.Host = (*host)(nil)
 type host struct {
 	node  *Node
 	space string
+	model model.Model
+
+	// Guarded by Node.mu.
+	detached bool
+	conflict string // of model types, if one was logged
 }
 
 // RLock implements model.Host.
@@ -62,8 +67,11 @@ func (h *host) wait(ctx context.Context, f func(*model.Tx) error) error {
 func (h *host) write(f func(*model.Tx) error, waited bool) error {
 	n := h.node
 	return n.do(func(now time.Time) (engine.Output, error) {
-		if n.leaving {
+		switch {
+		case n.leaving:
 			return engine.Output{}, ErrClosed
+		case h.detached:
+			return engine.Output{}, model.ErrDetached
 		}
 		open := waited || n.throttle.isOpen(now)
 		if !open && !n.throttle.hasUnsent(n.engine.Self()) {

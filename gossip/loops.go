@@ -19,7 +19,15 @@ func (n *Node) receive() {
 			continue
 		}
 		n.counters.received(p.Channel, m.Kind, len(p.Bytes))
-		err = n.do(func(now time.Time) (engine.Output, error) { return n.engine.Step(now, m) })
+		var conflicts []engine.SpaceStatus
+		err = n.do(func(now time.Time) (engine.Output, error) {
+			out, err := n.engine.Step(now, m)
+			conflicts = n.newConflicts()
+			return out, err
+		})
+		for _, s := range conflicts {
+			n.log.Error("a space has models of two types: nothing sensible comes of it", "space", s.Space, "here", s.Type, "elsewhere", s.Conflict)
+		}
 		if err != nil && !errors.Is(err, ErrClosed) {
 			n.drop(err)
 		}

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -83,6 +84,7 @@ var (
 	descHeld       = desc("held_total", "Batches cut short because a clock ran ahead.")
 	descForks      = desc("forks_total", "Updates seen with two contents.")
 	descEpochs     = desc("epochs_total", "New epochs that this node took after its start.")
+	descConflicts  = desc("type_conflicts_total", "Peers seen to have a model of another type in a space.")
 	descMismatches = desc("mismatches_total", "Equal vectors with different state.")
 	descCleanings  = desc("cleanings_total", "Cleaning exchanges that a clean peer granted.")
 	descRebased    = desc("rebased_total", "Horizons freed of what died with its holders.")
@@ -95,6 +97,9 @@ var (
 	descMembers    = desc("members", "Known nodes, this one included, by state.", "state")
 	descRetained   = desc("retained_updates", "Updates held in a space, tombstones included.", "space")
 	descTombstones = desc("tombstones", "Tombstones held in a space.", "space")
+	descExpired    = desc("expired_updates", "Updates held in a space that have expired.", "space")
+	descLimit      = desc("space_limit", "What a space may hold; infinite without a limit.", "space", "limit")
+	descQuota      = desc("quota_refused_total", "Local writes refused because their space is full.", "space")
 	descWatchers   = desc("watchers", "Watches under way.")
 	descUnseen     = desc("watch_pending", "Changes that are kept for watches: not shown yet, or being shown.")
 	descStored     = desc("stored_bytes", "Bytes of keys and values held in a space.", "space")
@@ -113,6 +118,7 @@ var scalars = []struct {
 	{descHeld, func(s engine.Stats) uint64 { return s.Held }},
 	{descForks, func(s engine.Stats) uint64 { return s.Forks }},
 	{descEpochs, func(s engine.Stats) uint64 { return s.Epochs }},
+	{descConflicts, func(s engine.Stats) uint64 { return s.TypeConflicts }},
 	{descMismatches, func(s engine.Stats) uint64 { return s.Mismatches }},
 	{descCleanings, func(s engine.Stats) uint64 { return s.Cleanings }},
 	{descRebased, func(s engine.Stats) uint64 { return s.Rebased }},
@@ -127,7 +133,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		descExchanges, descUpdates, descBytes, descMessages, descDropped, descTransport,
-		descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descStored,
+		descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
 		descWatchers, descUnseen,
 	} {
 		ch <- d
@@ -173,7 +179,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descWatchers, float64(c.node.watches.count.Load()))
 	gauge(descUnseen, float64(c.node.watches.pending.Load()))
 	c.collectMembers(gauge)
-	collectSpaces(gauge, status.Spaces)
+	collectSpaces(count, gauge, status.Spaces)
 	c.staleness.Collect(ch)
 	c.collectThrottle(ch, status.Rates, count, gauge)
 }
@@ -207,16 +213,20 @@ func (c *collector) collectMembers(gauge func(*prometheus.Desc, float64, ...stri
 
 // collectSpaces reports the attached spaces by name. All others are one, of the
 // empty name: their names come from the network, and so does their number.
-func collectSpaces(gauge func(*prometheus.Desc, float64, ...string), spaces []engine.SpaceStatus) {
+func collectSpaces(count func(*prometheus.Desc, uint64, ...string), gauge func(*prometheus.Desc, float64, ...string), spaces []engine.SpaceStatus) {
 	var relayed engine.SpaceStatus
 	report := func(s engine.SpaceStatus) {
 		gauge(descRetained, float64(s.Updates), s.Space)
 		gauge(descTombstones, float64(s.Tombstones), s.Space)
+		gauge(descExpired, float64(s.Expired), s.Space)
 		gauge(descStored, float64(s.Bytes), s.Space)
 	}
 	for _, s := range spaces {
 		if s.Attached {
 			report(s)
+			gauge(descLimit, limit(int64(s.Limits.MaxKeys)), s.Space, "keys")
+			gauge(descLimit, limit(s.Limits.MaxBytes), s.Space, "bytes")
+			count(descQuota, s.Refused, s.Space)
 			continue
 		}
 		relayed.Updates += s.Updates
@@ -224,4 +234,12 @@ func collectSpaces(gauge func(*prometheus.Desc, float64, ...string), spaces []en
 		relayed.Bytes += s.Bytes
 	}
 	report(relayed)
+}
+
+// limit is a limit as the metric has it.
+func limit(most int64) float64 {
+	if most == 0 {
+		return math.Inf(1)
+	}
+	return float64(most)
 }

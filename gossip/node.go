@@ -8,14 +8,12 @@ import (
 	"math/rand"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
-	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // Errors that callers tell apart.
@@ -34,6 +32,14 @@ var (
 	ErrThrottled = errors.New("gossip: writes are throttled")
 	// ErrAttached is returned by Attach for a space that has a model already.
 	ErrAttached = engine.ErrAttached
+	// ErrNotAttached is returned by Detach for a space without a model.
+	ErrNotAttached = engine.ErrNotAttached
+	// ErrModelType is returned by Attach for a model of another type than the space had
+	// before, or has at another node.
+	ErrModelType = engine.ErrModelType
+	// ErrQuota is returned by writes that would take a space over the limits that it was
+	// attached with.
+	ErrQuota = engine.ErrQuota
 	// ErrClock is returned by writes while this node's clock is far ahead of most
 	// others'.
 	ErrClock = engine.ErrClock
@@ -55,12 +61,13 @@ type Node struct {
 	order   sync.Mutex
 	watches watches // its loops are guarded by order
 
-	mu      sync.RWMutex // guards the engine, the models, and what follows
-	engine  *engine.Engine
-	spaces  map[string]struct{} // attached
-	armed   time.Time           // when the timer loop will wake up; zero: it is up
-	leaving bool                // no more writes
-	closed  error               // no more calls of the engine, and why
+	mu        sync.RWMutex // guards the engine, the models, and what follows
+	engine    *engine.Engine
+	spaces    map[string]*host // attached
+	armed     time.Time        // when the timer loop will wake up; zero: it is up
+	conflicts uint64           // of model types that were logged
+	leaving   bool             // no more writes
+	closed    error            // no more calls of the engine, and why
 
 	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
 	done  chan struct{} // closed when the node is
@@ -128,7 +135,7 @@ func newNode(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
 		transport: cfg.Transport, codec: wire.New(cfg.Cluster),
-		spaces:   map[string]struct{}{},
+		spaces:   map[string]*host{},
 		throttle: newThrottle(cfg),
 		wake:     make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -144,33 +151,6 @@ func newNode(cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("gossip: start: %w", err)
 	}
 	return n, nil
-}
-
-// Attach makes h the model of a space, a name of 1 to 128 bytes of UTF-8, and
-// applies what is known of that space before it returns. Nodes attach a space
-// whenever they like; those that do not still pass its updates on. All nodes must
-// attach the same type of model. Errors: ErrAttached, ErrClosed, or that the
-// handle is attached already.
-func (n *Node) Attach(space string, h model.Handle) error {
-	switch {
-	case space == "" || len(space) > engine.MaxName:
-		return fmt.Errorf("gossip: space name of %d bytes, from 1 to %d", len(space), engine.MaxName)
-	case !utf8.ValidString(space):
-		return fmt.Errorf("gossip: space name %q is not UTF-8", space)
-	}
-	return n.do(func(time.Time) (engine.Output, error) {
-		if _, ok := n.spaces[space]; ok { // before h is bound for good
-			return engine.Output{}, fmt.Errorf("%w: %q", ErrAttached, space)
-		}
-		if err := h.Bind(&host{node: n, space: space}); err != nil {
-			return engine.Output{}, err
-		}
-		if err := n.engine.Attach(space, h); err != nil {
-			return engine.Output{}, err
-		}
-		n.spaces[space] = struct{}{}
-		return engine.Output{}, nil
-	})
 }
 
 // Status returns what the node knows now; what it knew last, once it is closed.

@@ -269,7 +269,7 @@ func TestLargeWriteIsPaidForLater(t *testing.T) {
 		net, a, _ := pair(t)
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
 		n := exhaust(t, a)
-		h := &host{a.Node, "s"}
+		h := a.spaces["s"]
 		begin := time.Now()
 		err := h.Write(t.Context(), true, func(tx *model.Tx) error {
 			for i := range n {

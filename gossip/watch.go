@@ -5,7 +5,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
@@ -21,6 +23,7 @@ type watches struct {
 type watch struct {
 	space string
 	wake  chan struct{} // capacity 1: there is something to take
+	over  chan struct{} // closed when nothing more will be noted
 
 	mu      sync.Mutex // guards what follows; held for as long as a change is noted or taken
 	watcher model.Watcher
@@ -30,30 +33,49 @@ type watch struct {
 // Watch implements model.Host.
 func (h *host) Watch(ctx context.Context, w model.Watcher) func(yield func() bool) {
 	return func(yield func() bool) {
-		s := h.node.watch(h.space, w)
+		s := h.watch(w)
+		if s == nil {
+			return
+		}
 		defer h.node.unwatch(s)
 		for h.node.await(ctx, s) && yield() {
 		}
 	}
 }
 
-// watch begins a watch. While it has the order, every change that the model shows
-// has been noted, and no other is made: so the state with which the watcher
-// starts and the changes that it is given fit together.
-func (n *Node) watch(space string, w model.Watcher) *watch {
+// watch begins a watch, unless the space was detached. While it has the order, every
+// change that the model shows has been noted, and no other is made: so the state with
+// which the watcher starts and the changes that it is given fit together.
+func (h *host) watch(w model.Watcher) *watch {
+	n := h.node
 	n.order.Lock()
 	defer n.order.Unlock()
-	s := &watch{space: space, wake: make(chan struct{}, 1), watcher: w}
+	// The only error is ErrClosed.
+	out, _ := n.locked(func(now time.Time) (engine.Output, error) { return n.engine.Expire(now), nil })
+	n.handle(out)
 	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if h.detached {
+		return nil
+	}
+	s := &watch{space: h.space, wake: make(chan struct{}, 1), over: make(chan struct{}), watcher: w}
 	w.Start()
-	n.mu.RUnlock()
 	n.watches.measure(s)
 	n.watches.count.Add(1)
 	if n.watches.spaces == nil {
 		n.watches.spaces = make(map[string][]*watch)
 	}
-	n.watches.spaces[space] = append(n.watches.spaces[space], s)
+	n.watches.spaces[s.space] = append(n.watches.spaces[s.space], s)
 	return s
+}
+
+// end ends the watches of a space: nothing is noted for them any more. Node.order is
+// held.
+func (w *watches) end(space string) {
+	for _, s := range w.spaces[space] {
+		close(s.over)
+	}
+	delete(w.spaces, space)
 }
 
 // unwatch ends a watch.
@@ -78,6 +100,8 @@ func (n *Node) await(ctx context.Context, s *watch) bool {
 		select {
 		case <-s.wake:
 		case <-ctx.Done():
+		case <-s.over:
+			return n.watches.take(s)
 		case <-n.done:
 			n.settle()
 			return n.watches.take(s)

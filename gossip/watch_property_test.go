@@ -81,7 +81,7 @@ func watchReplays(t *testing.T, rt *rapid.T) {
 		for _, prefix := range []string{"", "a"} {
 			h := &history{prefix: prefix}
 			histories[p][prefix] = h
-			s := p.watch("s", h)
+			s := p.spaces["s"].watch(h)
 			defer p.unwatch(s)
 		}
 	}

@@ -11,13 +11,14 @@
 //
 // [Map] is a map from strings to values of any type. Of several writes to one
 // key the one with the largest (timestamp, replica, version) wins, and a delete
-// is a write like the others.
+// is a write like the others. [Map.SetTTL] sets a value that expires: it hides what is
+// older as long as it is held, but does not show any more.
 //
 // Models here are typed handles: what a program attaches to a node is also what
 // it reads and writes. The zero value of a handle is ready to be attached. Until
-// then it reads as empty, and its writes return [ErrDetached]. From then on its
-// methods are safe for concurrent use; attaching itself must happen before other
-// goroutines use the handle.
+// then it reads as empty, and its writes return [ErrDetached]; so it does again when
+// its space is detached. From then on its methods are safe for concurrent use; attaching
+// itself must happen before other goroutines use the handle. A handle is attached once.
 //
 // # Watching
 //
@@ -34,6 +35,7 @@
 //
 //  1. The value of a model depends on the set of updates it retains, and on
 //     nothing else: not on their order, not on the time of day, not on chance.
+//     What has expired is part of the set, though it does not show.
 //  2. Updates of one replica arrive in the order of their versions; those of
 //     different replicas in any order. Every such order gives the same value.
 //  3. Applying an update again changes nothing.
@@ -64,6 +66,12 @@
 // bytes of an update are copied once into the engine's log, so a model that refers
 // to them stores nothing twice. Never change an update, and never do anything in
 // Apply but compute: it runs while the node's lock is held.
+//
+// To let updates expire, implement [Expirer] and give drafts a TTL. The engine tells the
+// model when: so all of a node's readers and watches see it at the same moment, and
+// Apply need not ask for the time.
+//
+// Implement [Typed], so that nobody attaches another model to the same space elsewhere.
 //
 // To give the model methods for its users, implement [Handle]: keep the [Host]
 // that Bind receives, read between RLock and RUnlock, and write by putting a

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -19,15 +20,18 @@ type host struct {
 	version clock.Version
 	hlc     clock.HLC
 	log     []*model.Update // everything issued or received
-	err     error           // what Write returns
-	waits   bool            // what Write was told
-	watches []model.Watcher
-	first   func() // called once a watch has begun
+	past    clock.Timestamp // the model was told of what expires up to here
+
+	superseded map[*model.Update]bool
+	err        error // what Write returns
+	waits      bool  // what Write was told
+	watches    []model.Watcher
+	first      func() // called once a watch has begun
 }
 
 // attach binds a handle to a new host that writes as "a/1".
 func attach(h model.Handle) *host {
-	n := &host{model: h, replica: clock.Replica{Node: "a", Epoch: 1}}
+	n := &host{model: h, replica: clock.Replica{Node: "a", Epoch: 1}, superseded: map[*model.Update]bool{}}
 	if err := h.Bind(n); err != nil {
 		panic(err)
 	}
@@ -53,10 +57,7 @@ func (n *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) er
 	}
 	for _, d := range tx.Drafts() {
 		n.version++
-		n.apply(&model.Update{
-			Dot: clock.Dot{Replica: n.replica, Version: n.version}, Time: n.hlc.Next(time.Unix(1, 0)),
-			Key: d.Key, Value: d.Value, Kind: d.Kind,
-		})
+		n.apply(d.Update(clock.Dot{Replica: n.replica, Version: n.version}, n.hlc.Next(time.Unix(1, 0)), ""))
 	}
 	return nil
 }
@@ -95,10 +96,13 @@ func (n *host) receive(u *model.Update) model.Effect {
 func (n *host) apply(u *model.Update) model.Effect {
 	n.log = append(n.log, u)
 	effect := n.model.Apply(u)
+	for _, old := range effect.Superseded {
+		n.superseded[old] = true
+	}
 	if !effect.Redundant {
 		c := model.Change{New: u}
-		if len(effect.Superseded) > 0 {
-			c.Old = effect.Superseded[0]
+		if old := effect.Superseded; len(old) > 0 && (old[0].Expires == 0 || old[0].Expires > n.past) {
+			c.Old = old[0]
 		}
 		n.note(c)
 	}
@@ -111,6 +115,28 @@ func (n *host) remove(u *model.Update) {
 	defer n.mu.Unlock()
 	n.model.Remove(u)
 	n.note(model.Change{Old: u})
+}
+
+// expire tells the model what has expired ms milliseconds after the first write.
+func (n *host) expire(ms int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := clock.TimestampOf(time.Unix(1, 0).Add(time.Duration(ms) * time.Millisecond))
+	var due []*model.Update
+	for _, u := range n.log {
+		if u.Expires > n.past && u.Expires <= at {
+			due = append(due, u)
+		}
+	}
+	slices.SortFunc(due, func(a, b *model.Update) int { return cmp.Compare(a.Expires, b.Expires) })
+	for _, u := range due {
+		if n.superseded[u] {
+			continue
+		}
+		n.past = u.Expires
+		n.model.(model.Expirer).Expire(u)
+		n.note(model.Change{Old: u})
+	}
 }
 
 func (n *host) note(c model.Change) {

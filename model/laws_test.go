@@ -7,8 +7,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"testing"
+	"time"
 
-	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model/modeltest"
 )
@@ -21,8 +21,7 @@ var (
 	lawSeed  = flag.Uint64("seed", 0, "seed of the first history of a test of the laws")
 )
 
-// Besides the laws: what a node has just written is what it reads. Writes that
-// expire come from drafts, for Map has no way to write them.
+// Besides the laws: what a node has just written is what it reads.
 func TestMapKeepsTheLaws(t *testing.T) {
 	keys := []string{"", "a", "b"}
 	modeltest.Check(t, modeltest.Config[*model.Map[string]]{
@@ -39,18 +38,19 @@ func TestMapKeepsTheLaws(t *testing.T) {
 				return nil
 			}
 			want := fmt.Sprint("v", rng.IntN(100))
-			if err := m.Set(ctx, key, want); err != nil {
+			var err error
+			if rng.IntN(3) == 0 {
+				err = m.SetTTL(ctx, key, want, time.Duration(1+rng.IntN(3))*time.Millisecond)
+			} else {
+				err = m.Set(ctx, key, want)
+			}
+			if err != nil {
 				return err
 			}
 			if v, ok := m.Get(key); !ok || v != want {
 				return fmt.Errorf("%q is %q, %t after Set to %q", key, v, ok, want)
 			}
 			return nil
-		},
-		Drafts: func(rng *rand.Rand, _ *model.Map[string]) []model.Draft {
-			return []model.Draft{{
-				Key: []byte(keys[rng.IntN(len(keys))]), Value: []byte("expires"), Expires: clock.Timestamp(rng.IntN(4)) << 16,
-			}}
 		},
 		Value: func(m *model.Map[string]) any {
 			return []any{m.Len(), maps.Collect(m.All())}

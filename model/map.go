@@ -9,11 +9,15 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
 var (
 	_ Handle = (*Map[int])(nil)
+	_ Typed  = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
 )
@@ -39,8 +43,9 @@ type Map[V any] struct {
 	// alias the immutable key bytes of the very update they lead to (see keyOf), so
 	// that a key is in memory once.
 	index map[string]*Update
-	live  int        // entries of index that are no tombstones
-	last  [1]*Update // backs the last Effect's Superseded
+	live  int             // entries of index that show
+	past  clock.Timestamp // what expires up to here does not show
+	last  [1]*Update      // backs the last Effect's Superseded
 }
 
 // Set gives key a value on this node at once, and on all others in time. It
@@ -50,13 +55,13 @@ type Map[V any] struct {
 // other node has been sent yet does not wait. It returns [ErrDetached], the codec's
 // error, or the node's: gossip.ErrTooLarge, gossip.ErrClosed.
 func (m *Map[V]) Set(ctx context.Context, key string, value V) error {
-	return m.set(ctx, true, key, value)
+	return m.set(ctx, true, key, value, 0)
 }
 
 // TrySet is [Map.Set], but where that would wait for its turn it returns
 // gossip.ErrThrottled at once.
 func (m *Map[V]) TrySet(ctx context.Context, key string, value V) error {
-	return m.set(ctx, false, key, value)
+	return m.set(ctx, false, key, value, 0)
 }
 
 // Update sets key to what f makes of its value, in one step: no other write, local
@@ -73,7 +78,7 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		b, err := m.encode(key, f(m.value(m.index[key])))
+		b, err := m.encode(key, f(m.value(m.visible(key))))
 		if err != nil {
 			return err
 		}
@@ -85,14 +90,7 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 // Get returns the value of key, and whether there is one. A value that the
 // codec cannot decode counts as absent. What it returns is the caller's own.
 func (m *Map[V]) Get(key string) (V, bool) {
-	var zero V
-	if m.host == nil {
-		return zero, false
-	}
-	m.host.RLock()
-	u := m.index[key]
-	m.host.RUnlock()
-	return m.value(u)
+	return m.value(m.lookup(key))
 }
 
 // Delete removes key. Deleting a key that this node does not know writes
@@ -102,7 +100,7 @@ func (m *Map[V]) Delete(ctx context.Context, key string) error {
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		if isLive(m.index[key]) {
+		if m.visible(key) != nil {
 			tx.Put(Draft{Key: []byte(key), Kind: Tombstone})
 		}
 		return nil
@@ -140,6 +138,9 @@ func (m *Map[V]) Prefix(prefix string) iter.Seq2[string, V] {
 		}
 	}
 }
+
+// Type implements [Typed].
+func (m *Map[V]) Type() string { return "map" }
 
 // Apply implements [Model]: the newest update of a key stays.
 func (m *Map[V]) Apply(u *Update) Effect {
@@ -184,7 +185,7 @@ func (m *Map[V]) Bind(h Host) error {
 	return nil
 }
 
-func (m *Map[V]) set(ctx context.Context, wait bool, key string, value V) error {
+func (m *Map[V]) set(ctx context.Context, wait bool, key string, value V, ttl time.Duration) error {
 	if m.host == nil {
 		return ErrDetached
 	}
@@ -193,7 +194,7 @@ func (m *Map[V]) set(ctx context.Context, wait bool, key string, value V) error 
 		return err
 	}
 	return m.host.Write(ctx, wait, func(tx *Tx) error {
-		tx.Put(Draft{Key: []byte(key), Value: b})
+		tx.Put(Draft{Key: []byte(key), Value: b, TTL: ttl})
 		return nil
 	})
 }
@@ -206,8 +207,26 @@ func (m *Map[V]) encode(key string, value V) ([]byte, error) {
 	return b, nil
 }
 
-// value returns what an update shows; none, a tombstone or a value that does not
-// decode show nothing.
+// lookup returns the update that gives a key its value, nil if it has none.
+func (m *Map[V]) lookup(key string) *Update {
+	if m.host == nil {
+		return nil
+	}
+	m.host.RLock()
+	defer m.host.RUnlock()
+	return m.visible(key)
+}
+
+// visible is lookup without the lock.
+func (m *Map[V]) visible(key string) *Update {
+	if u := m.index[key]; m.shows(u) {
+		return u
+	}
+	return nil
+}
+
+// value returns what an update shows, or did before it expired; none, a tombstone or
+// a value that does not decode show nothing.
 func (m *Map[V]) value(u *Update) (v V, ok bool) {
 	if !isLive(u) {
 		return v, false
@@ -240,7 +259,7 @@ func (m *Map[V]) collect(prefix string) []*Update {
 		found = make([]*Update, 0, m.live)
 	}
 	for key, u := range m.index { // order: whoever reads the result sorts it
-		if isLive(u) && strings.HasPrefix(key, prefix) {
+		if m.shows(u) && strings.HasPrefix(key, prefix) {
 			found = append(found, u)
 		}
 	}
@@ -252,7 +271,7 @@ func (m *Map[V]) put(u *Update) {
 		m.index = make(map[string]*Update)
 	}
 	m.index[keyOf(u)] = u
-	if !u.IsTombstone() {
+	if m.shows(u) {
 		m.live++
 	}
 }
@@ -261,7 +280,7 @@ func (m *Map[V]) put(u *Update) {
 // entry may keep the old key, and with it the memory of the old update.
 func (m *Map[V]) drop(u *Update) {
 	delete(m.index, keyOf(u))
-	if !u.IsTombstone() {
+	if m.shows(u) {
 		m.live--
 	}
 }

@@ -3,12 +3,13 @@ package model
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
-// ErrDetached is returned by a handle's writes before the handle was attached
-// to a node.
+// ErrDetached is returned by a handle's writes before the handle was attached to a
+// node, and after its space was detached.
 var ErrDetached = errors.New("model: not attached to a node")
 
 // Kind is a model's own tag of an update. The engine reads one bit of it.
@@ -31,7 +32,7 @@ type Update struct {
 	Kind    Kind
 	Context clock.Vector    // per key; only for models that need it
 	Deps    []clock.Dot     // updates that must be applied before; only for causal models
-	Expires clock.Timestamp // 0: never
+	Expires clock.Timestamp // not shown from then on (see Expirer); 0: never
 }
 
 // IsTombstone reports whether the update only removes something.
@@ -71,6 +72,26 @@ type Model interface {
 	Supersedes(a, b *Update) bool
 }
 
+// Expirer is a Model whose updates may expire (see Draft.TTL): it shows them for a
+// time only. It still holds one that has expired, and that one supersedes what it
+// did before: to others it is like a tombstone, and it is collected like one (R8).
+type Expirer interface {
+	Model
+	// Expire says that u, which is retained, has expired: it is not shown from now on,
+	// and no update is that expires no later and is applied afterwards. It is called
+	// once for each update that was shown, in the order of Expires.
+	Expire(u *Update)
+}
+
+// Typed is a Model that says what it is: "map", in one word, at most 128 bytes. Nodes
+// that attach one space as models of different types would make nothing sensible of
+// it; where both say so they notice. All that are of one type must get on with each
+// other: it says nothing of how values are encoded.
+type Typed interface {
+	Model
+	Type() string
+}
+
 // Draft is a write that has no identity yet: the engine gives it replica,
 // version and time. It owns its bytes: the writer must not change them afterwards.
 type Draft struct {
@@ -79,13 +100,25 @@ type Draft struct {
 	Kind    Kind
 	Context clock.Vector
 	Deps    []clock.Dot
-	Expires clock.Timestamp
+	TTL     time.Duration // from the update's own time until it expires; 0: never. Only for an Expirer
+}
+
+// Update returns the update that the draft becomes under this identity.
+func (d *Draft) Update(dot clock.Dot, at clock.Timestamp, space string) *Update {
+	u := &Update{
+		Dot: dot, Time: at, Space: space, Key: d.Key, Value: d.Value,
+		Kind: d.Kind, Context: d.Context, Deps: d.Deps,
+	}
+	if d.TTL > 0 {
+		u.Expires = at.Add(d.TTL)
+	}
+	return u
 }
 
 // Change is one update that altered a model's state, local or remote, or that
-// was taken out of it.
+// was taken out of it. What has expired is not part of the state.
 type Change struct {
-	New *Update // now retained; nil if Old was removed and nothing took its place (R9, R12)
+	New *Update // now retained; nil if Old is gone and nothing took its place: it expired, or was removed (R9, R12)
 	Old *Update // the retained update it replaced, nil if none; the first one if several
 }
 

@@ -28,7 +28,7 @@ type MapChange[V any] struct {
 	Old     V    // the last value of the key that this watch has shown; zero unless Existed
 	Existed bool // this watch has shown a value of the key, and not that it was deleted
 	// Replica and Time are those of the write that did it: a Set, Update or Delete.
-	// Both are zero if none did: see [Map.Watch] on repairs.
+	// Both are zero if none did: see [Map.Watch] on what expires, and on repairs.
 	Replica clock.Replica
 	Time    clock.Timestamp
 	// More says that the next change follows at once and belongs to the same moment.
@@ -63,8 +63,9 @@ type MapChange[V any] struct {
 // while others gather. A key that was set and deleted without having been shown
 // takes no entry. An entry keeps the updates alive to which it refers.
 //
-// A repair may take back a write that others have proved to be dead, or that was
-// damaged here. The watch shows a delete without Replica and Time.
+// When a value expires the watch shows, at that time, a delete without Replica and
+// Time. So it does when a repair takes back a write that others have proved to be
+// dead, or that was damaged here.
 func (m *Map[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[MapChange[V]] {
 	return func(yield func(MapChange[V]) bool) {
 		if m.host == nil {

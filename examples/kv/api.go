@@ -27,13 +27,19 @@ const (
 	writeWait = 10 * time.Second // for a write that has to wait for its turn
 	retry     = "1"              // seconds after which a write that did not get it may be tried again
 	maxPage   = 10_000           // keys of a page
+	minTTL    = time.Millisecond
+	maxTTL    = 10 * 365 * 24 * time.Hour
 )
 
 // api is the HTTP API:
 //
 //	PUT /v1/kv/{key}      204; the body is the value, at most 512 KiB; 503 with
-//	                      Retry-After when gossip could not carry it within 10 s
-//	GET /v1/kv/{key}      200 with the value, 404
+//	                      Retry-After when gossip could not carry it within 10 s;
+//	                      507 when the daemon is full (-max-keys, -max-bytes).
+//	                      ?ttl=30s: it expires so long after the write, from 1ms to
+//	                      87600h, in Go's form of durations
+//	GET /v1/kv/{key}      200 with the value, and how long it will live in X-TTL if it
+//	                      expires; 404
 //	DELETE /v1/kv/{key}   204, also for an unknown key; 503 like PUT
 //	GET /v1/kv?prefix=P   {"key": "value in base64", …}; &limit=N&after=K for pages
 //	GET /v1/watch?prefix=P  server-sent events, see watch
@@ -117,7 +123,7 @@ func (a *api) key(w http.ResponseWriter, r *http.Request, escaped string) {
 }
 
 func (a *api) get(w http.ResponseWriter, key string) {
-	value, ok := a.keys.Get(key)
+	value, expires, ok := a.keys.GetWithExpiry(key)
 	if !ok {
 		fail(w, http.StatusNotFound, "no such key")
 		return
@@ -126,10 +132,19 @@ func (a *api) get(w http.ResponseWriter, key string) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(value)))
+	if !expires.IsZero() {
+		left := time.Until(expires) + time.Millisecond - 1 // rounded up
+		h.Set("X-TTL", max(left, minTTL).Truncate(time.Millisecond).String())
+	}
 	w.Write(value)
 }
 
 func (a *api) put(w http.ResponseWriter, r *http.Request, key string) {
+	ttl, err := ttlOf(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	if r.ContentLength > maxValue { // refused before it is sent, if the client waits for 100 Continue
 		tooLarge(w)
 		return
@@ -142,8 +157,26 @@ func (a *api) put(w http.ResponseWriter, r *http.Request, key string) {
 	case err != nil:
 		fail(w, http.StatusBadRequest, "the body could not be read: "+err.Error())
 	default:
-		a.write(w, r, func(ctx context.Context) error { return a.keys.Set(ctx, key, value) })
+		a.write(w, r, func(ctx context.Context) error {
+			if ttl > 0 {
+				return a.keys.SetTTL(ctx, key, value, ttl)
+			}
+			return a.keys.Set(ctx, key, value)
+		})
 	}
+}
+
+// ttlOf returns how long the value of a request is to live, 0 for ever.
+func ttlOf(r *http.Request) (time.Duration, error) {
+	query, err := parameters(r, "ttl")
+	if err != nil || !query.Has("ttl") {
+		return 0, err
+	}
+	ttl, err := time.ParseDuration(query.Get("ttl"))
+	if err != nil || ttl < minTTL || ttl > maxTTL {
+		return 0, fmt.Errorf("ttl: want a duration from %v to %v, such as 30s, got %q", minTTL, maxTTL, query.Get("ttl"))
+	}
+	return ttl, nil
 }
 
 // write does a write and answers with what came of it.
@@ -155,6 +188,8 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Conte
 		w.WriteHeader(http.StatusNoContent)
 	case errors.Is(err, gossip.ErrTooLarge):
 		fail(w, http.StatusRequestEntityTooLarge, "key and value are larger than one update may be")
+	case errors.Is(err, gossip.ErrQuota):
+		fail(w, http.StatusInsufficientStorage, err.Error()+"; delete something, or raise -max-keys or -max-bytes")
 	case errors.Is(err, gossip.ErrClosed):
 		fail(w, http.StatusServiceUnavailable, "the daemon is ending")
 	case errors.Is(err, gossip.ErrThrottled):
@@ -259,8 +294,14 @@ type statusJSON struct {
 
 type spaceJSON struct {
 	Keys       int    `json:"keys"`
+	Bytes      int64  `json:"bytes"` // of keys and values, of deleted keys that are still held, too
+	MaxKeys    int    `json:"max_keys,omitempty"`
+	MaxBytes   int64  `json:"max_bytes,omitempty"`
+	Refused    uint64 `json:"refused,omitempty"` // writes, because of these limits
 	Tombstones int    `json:"tombstones"`
-	Hash       string `json:"hash"` // SH in hex: equal on nodes that hold the same
+	Expired    int    `json:"expired"`            // values that have expired and are still held
+	Conflict   string `json:"conflict,omitempty"` // another node takes the space for something else
+	Hash       string `json:"hash"`               // SH in hex: equal on nodes that hold the same
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
@@ -281,7 +322,10 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 			continue
 		}
 		hash := sp.Hash.Bytes()
-		out.Spaces[sp.Space] = spaceJSON{Keys: a.keys.Len(), Tombstones: sp.Tombstones, Hash: hex.EncodeToString(hash[:])}
+		out.Spaces[sp.Space] = spaceJSON{
+			Keys: a.keys.Len(), Bytes: sp.Bytes, MaxKeys: sp.Limits.MaxKeys, MaxBytes: sp.Limits.MaxBytes, Refused: sp.Refused,
+			Tombstones: sp.Tombstones, Expired: sp.Expired, Conflict: sp.Conflict, Hash: hex.EncodeToString(hash[:]),
+		}
 	}
 	answer(w, http.StatusOK, out)
 }

@@ -148,6 +148,18 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v1/watch?prefix=%zz", nil, 400},
 		{"GET", "/v1/watch?prefix=a&prefix=b", nil, 400},
 		{"POST", "/v1/watch", nil, 405},
+		{"PUT", "/v1/kv/a?ttl=", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=0", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=0s", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=-30s", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=30", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=soon", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=999us", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=87601h", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=9999999999999h", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=1s&ttl=2s", []byte("v"), 400},
+		{"PUT", "/v1/kv/a?ttl=%zz", []byte("v"), 400},
+		{"GET", "/v1/kv/a", nil, 404},
 		{"GET", "/", nil, 404},
 		{"GET", "/v1", nil, 404},
 		{"GET", "/v2/kv/a", nil, 404},
@@ -337,5 +349,35 @@ func TestViews(t *testing.T) {
 	_, body, _ = call(t, "GET", base+"/metrics", nil)
 	if !bytes.Contains(body, []byte("# TYPE ")) {
 		t.Errorf("metrics = %.200q", body)
+	}
+}
+
+// A value with a TTL says what is left of it, and is gone then.
+func TestTTL(t *testing.T) {
+	base, _ := serveAPI(t)
+	url := base + "/v1/kv/k"
+	if code, body, _ := call(t, "PUT", url+"?ttl=87600h", []byte("v")); code != 204 {
+		t.Fatalf("PUT = %d %s", code, body)
+	}
+	_, _, head := call(t, "GET", url, nil)
+	if left, err := time.ParseDuration(head.Get("X-TTL")); err != nil || left > maxTTL || left < maxTTL-time.Minute {
+		t.Errorf("X-TTL = %q, want a little less than %v", head.Get("X-TTL"), maxTTL)
+	}
+	code, _, _ := call(t, "PUT", url, []byte("v"))
+	if _, _, head := call(t, "GET", url, nil); code != 204 || head.Get("X-TTL") != "" {
+		t.Errorf("PUT without a TTL = %d, X-TTL %q", code, head.Get("X-TTL"))
+	}
+	begin := time.Now()
+	c := openStream(t, base, "", "")
+	c.want("set k=v")
+	call(t, "PUT", url+"?ttl=300ms", []byte("short"))
+	c.want("set k=short")
+	e := c.next()
+	if took := time.Since(begin); e.String() != "delete k=" || e.Node != "" || took < 300*time.Millisecond {
+		t.Errorf("event %v of %q after %v", e, e.Node, took)
+	}
+	wantError(t, "GET", url, nil, 404)
+	if _, body, _ := call(t, "GET", base+"/v1/kv", nil); strings.TrimSpace(string(body)) != "{}" {
+		t.Errorf("list = %s", body)
 	}
 }

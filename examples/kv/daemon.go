@@ -67,7 +67,7 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 		return nil, err
 	}
 	keys := new(model.Map[[]byte])
-	if err := node.Attach(space, keys); err != nil {
+	if err := node.AttachWith(space, keys, gossip.SpaceConfig{MaxKeys: o.maxKeys, MaxBytes: o.maxBytes}); err != nil {
 		listen.Close()
 		return nil, cmp.Or(err, node.Close())
 	}

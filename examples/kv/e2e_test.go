@@ -136,6 +136,70 @@ func TestCrashAndReturn(t *testing.T) {
 	until(t, 10*time.Second, "equal state", func() error { return same(procs) })
 }
 
+// A value with a TTL is gone everywhere at once, also at a daemon that was away when it
+// was written.
+func TestTTLElsewhere(t *testing.T) {
+	t.Parallel()
+	procs := three(t)
+	a, c := procs[0], procs[2]
+	c.kill()
+	const ttl = 5 * time.Second
+	begin := time.Now()
+	a.must("PUT", "/v1/kv/short?ttl="+ttl.String(), []byte("v"))
+	a.put("long", "v")
+	c.args = []string{"-join", a.gossip}
+	c.start()
+	everywhere(t, 4*time.Second, "a PUT with a TTL", procs, func(p *proc) error { return p.has("short", "v") })
+	took := everywhere(t, 2*ttl, "its end", procs, func(p *proc) error { return p.has("short", "") })
+	if lived := time.Since(begin); lived < ttl {
+		t.Errorf("it lived for %v, want %v", lived, ttl)
+	} else {
+		t.Logf("gone everywhere %v after the PUT, the last one seen after %v", lived.Round(time.Millisecond), took.Round(time.Millisecond))
+	}
+	everywhere(t, time.Second, "the other key", procs, func(p *proc) error { return p.has("long", "v") })
+	until(t, 10*time.Second, "equal state", func() error { return same(procs) })
+}
+
+// A full daemon refuses what makes it larger, and takes what others write.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	a := launch(t, "a", "-max-keys", "3", "-max-bytes", "1000")
+	b := launch(t, "b", "-join", a.gossip)
+	together(t, []*proc{a, b})
+	want := func(status int, method, path, body string) string {
+		t.Helper()
+		code, got, err := a.do(method, path, []byte(body))
+		if err != nil || code != status {
+			t.Fatalf("%s %s = %d %s, %v; want %d", method, path, code, got, err, status)
+		}
+		return string(got)
+	}
+	for _, k := range []string{"k1", "k2", "k3"} {
+		a.put(k, "v")
+	}
+	if got := want(507, "PUT", "/v1/kv/k4", "v"); !strings.Contains(got, "3 of at most 3 keys") {
+		t.Errorf("the answer is %s", got)
+	}
+	if got := want(507, "PUT", "/v1/kv/k3", strings.Repeat("x", 1000)); !strings.Contains(got, "at most 1000 bytes") {
+		t.Errorf("the answer is %s", got)
+	}
+	want(204, "PUT", "/v1/kv/k3", "w")
+	for i := range 10 {
+		b.put(fmt.Sprint("b", i), "v")
+	}
+	until(t, 5*time.Second, "what b wrote", func() error { return a.has("b9", "v") })
+	want(507, "PUT", "/v1/kv/k4", "v")
+	if s := a.status().Spaces[space]; s.Keys != 13 || s.MaxKeys != 3 || s.MaxBytes != 1000 || s.Refused != 3 {
+		t.Errorf("status: %+v", s)
+	}
+	for i := range 10 {
+		want(204, "DELETE", fmt.Sprint("/v1/kv/b", i), "")
+	}
+	want(204, "DELETE", "/v1/kv/k1", "")
+	want(204, "PUT", "/v1/kv/k4", "v")
+	until(t, 5*time.Second, "what a wrote", func() error { return b.has("k4", "v") })
+}
+
 func TestWatchElsewhere(t *testing.T) {
 	t.Parallel()
 	a := launch(t, "a")

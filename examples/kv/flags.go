@@ -40,6 +40,8 @@ type options struct {
 	key       []byte
 	flow      gossip.FlowControl
 	heartbeat time.Duration
+	maxKeys   int
+	maxBytes  int64
 	level     slog.Level
 }
 
@@ -60,7 +62,10 @@ const usageTail = `
 routes:
   PUT, GET, DELETE /v1/kv/{key}   the key percent-encoded, 1 to 1,024 bytes; a write
                                   that gossip cannot carry waits up to 10 s for its
-                                  turn, then: 503 with Retry-After
+                                  turn, then: 503 with Retry-After; one for which
+                                  there is no room (-max-keys, -max-bytes): 507
+  PUT /v1/kv/{key}?ttl=30s        the value is gone everywhere 30 s after the write,
+                                  1ms to 87600h; GET says in X-TTL what is left
   GET /v1/kv?prefix=P             {"key": "value in base64", ...}; all, or with
                                   &limit=N (1 to 10000) a page; if there are more,
                                   X-Next-After is what &after= must be for the next
@@ -83,6 +88,8 @@ func flagSet(o *options, raw *rawFlags) *flag.FlagSet {
 	fs.StringVar(&raw.key, "key", "", "key that encrypts gossip, in `hex`: 16, 24 or 32 bytes, the same on all nodes (default: plain)")
 	fs.StringVar(&raw.flow, "flow", "quota", "`how` writers are held back while gossip cannot keep up, the same on all nodes: quota, aimd (the paper's) or off")
 	fs.DurationVar(&o.heartbeat, "heartbeat", defaultHeartbeat, "`time` between the comments that show a client of /v1/watch that the daemon lives, 100ms to 1h")
+	fs.IntVar(&o.maxKeys, "max-keys", 0, "how many `keys` writes here may fill the daemon with (default: no limit); what others write is always taken")
+	fs.Int64Var(&o.maxBytes, "max-bytes", 0, "the same in `bytes` of keys and values")
 	fs.StringVar(&raw.level, "log-level", "info", "`level` from which logs are written: debug, info, warn or error")
 	return fs
 }
@@ -127,6 +134,12 @@ func parseFlags(args []string) (options, error) {
 	}
 	if o.heartbeat < minHeartbeat || o.heartbeat > maxHeartbeat {
 		return o, fmt.Errorf("-heartbeat: want %v to %v, got %v", minHeartbeat, maxHeartbeat, o.heartbeat)
+	}
+	if o.maxKeys < 0 {
+		return o, fmt.Errorf("-max-keys: want 0 or more, got %d", o.maxKeys)
+	}
+	if o.maxBytes < 0 {
+		return o, fmt.Errorf("-max-bytes: want 0 or more, got %d", o.maxBytes)
 	}
 	return o, o.parseRaw(raw)
 }

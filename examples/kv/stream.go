@@ -257,7 +257,7 @@ type changeJSON struct {
 	Key   string `json:"key"`
 	Value []byte `json:"value,omitzero"` // not for delete
 	Node  string `json:"node,omitempty"` // where it was written, and
-	Time  string `json:"time,omitempty"` // when; nowhere if a repair did it
+	Time  string `json:"time,omitempty"` // when; not if it expired, or a repair did it
 }
 
 // render returns the kind and the data of the event for a change.

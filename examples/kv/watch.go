@@ -14,7 +14,8 @@ const slowClient = 30 * time.Second
 // watch answers with server-sent events, first the state, then what changes:
 //
 //	id: 6JMFZMQHLPBW4XHBNDTMXLYUVO-17
-//	event: set                       or delete, without value
+//	event: set                       or delete, without value; without node and time
+//	                                 when the value has expired
 //	data: {"key":"k","value":"base64","node":"a","time":"2026-01-02T15:04:05.678Z"}
 //
 // A client that falls behind is shown only the latest value of each key. One that

@@ -269,7 +269,7 @@ func (e *Engine) forgetHeirs() {
 func (e *Engine) discard(r *replica, en entry, out *Output) {
 	if s := e.spaces[en.update.Space]; s.model != nil {
 		s.model.Remove(en.update)
-		out.Changed = append(out.Changed, model.Change{Old: en.update})
+		s.show(nil, []*model.Update{en.update}, out)
 	}
 	e.forget(r, en.update)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -9,54 +10,74 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// collectMost bounds how many tombstones one Tick collects, so that it does not hold
+// collectMost bounds how many updates one Tick collects, so that it does not hold
 // its caller's lock for long.
 const collectMost = 4096
 
-// grave is a tombstone that waits to be collected, or did before it was superseded.
+// grave is a dead update that waits to be collected: a tombstone, or one that has
+// expired. Or it did before it was superseded.
 type grave struct {
-	time    clock.Timestamp
+	time    clock.Timestamp // of the update, or when it expired
 	replica *replica
 	version clock.Version
 }
 
-// graves are ordered by time: a heap.
+// graves are ordered by time: a heap. Those of one update are neighbours.
 type graves []grave
 
-func (g graves) Len() int           { return len(g) }
-func (g graves) Less(i, j int) bool { return g[i].time < g[j].time }
-func (g graves) Swap(i, j int)      { g[i], g[j] = g[j], g[i] }
-func (g *graves) Push(x any)        { *g = append(*g, x.(grave)) }
+func (g graves) Len() int { return len(g) }
+func (g graves) Less(i, j int) bool {
+	a, b := &g[i], &g[j]
+	if a.time != b.time {
+		return a.time < b.time
+	}
+	return cmp.Or(a.replica.id.Compare(b.replica.id), cmp.Compare(a.version, b.version)) < 0
+}
+func (g graves) Swap(i, j int) { g[i], g[j] = g[j], g[i] }
+func (g *graves) Push(x any)   { *g = append(*g, x.(grave)) }
 func (g *graves) Pop() any {
 	last := (*g)[len(*g)-1]
 	*g = (*g)[:len(*g)-1]
 	return last
 }
 
-// bury notes a tombstone that is retained from now on.
+// bury notes an update that is retained from now on, if it is dead or will expire.
 func (e *Engine) bury(r *replica, u *model.Update) {
-	if !u.IsTombstone() {
+	if !u.Collectable() {
 		return
 	}
-	if n := len(e.graves); n >= 1024 && n >= 2*e.tombstones() {
-		kept := e.graves[:0]
-		for _, g := range e.graves {
-			if _, ok := g.replica.log.get(g.version); ok {
-				kept = append(kept, g)
-			}
-		}
-		e.graves = kept
-		heap.Init(&e.graves)
+	switch s := e.spaces[u.Space]; {
+	case s.isDead(u):
+		e.graves.add(grave{deadSince(u), r, u.Version}, e.dead)
+	case s.expirer != nil && u.Expires != 0:
+		e.alarms.add(grave{u.Expires, r, u.Version}, e.expiring)
 	}
-	heap.Push(&e.graves, grave{u.Time, r, u.Version})
 }
 
-// tombstones counts those that are retained in attached spaces.
-func (e *Engine) tombstones() int {
+// add notes one more; waiting tells how many count. When most do not any more they
+// are forgotten.
+func (g *graves) add(one grave, waiting func() int) {
+	if n := len(*g); n >= 1024 && n >= 2*waiting() {
+		g.keep(func(o grave) bool {
+			_, ok := o.replica.log.get(o.version)
+			return ok
+		})
+	}
+	heap.Push(g, one)
+}
+
+// keep forgets all others.
+func (g *graves) keep(which func(grave) bool) {
+	*g = slices.DeleteFunc(*g, func(o grave) bool { return !which(o) })
+	heap.Init(g)
+}
+
+// dead counts the updates that wait to be collected, in attached spaces.
+func (e *Engine) dead() int {
 	n := 0
 	for _, s := range e.spaceOrder {
 		if s.model != nil {
-			n += s.tombstones
+			n += s.tombstones + s.expired
 		}
 	}
 	return n
@@ -82,12 +103,15 @@ func (e *Engine) tend(now time.Time) {
 		e.writeReport(now, v)
 		v = e.look(now)
 	}
-	if e.tombstones() == 0 && !v.idle {
+	if e.dead() == 0 && !v.idle {
 		e.stableAt, e.unstable = 0, ""
 		return
 	}
 	if e.stableAt, e.unstable = e.stable(v); e.stableAt > 0 {
-		e.collect(e.stableAt)
+		if e.collect(e.stableAt) {
+			e.tendAt = now
+			e.hurry(now)
+		}
 		e.bid(now, v, e.stableAt)
 	}
 }
@@ -98,52 +122,46 @@ func (e *Engine) hasEmpty() bool {
 	return slices.ContainsFunc(e.order, func(r *replica) bool { return r.version > 0 && r.log.len() == 0 && r.id != e.self })
 }
 
-// collect drops tombstones of attached spaces up to a stable time, and raises the
-// floors of their replicas (R8).
-func (e *Engine) collect(through clock.Timestamp) {
-	var others []grave
+// collect drops what is dead up to a stable time, in attached spaces, and raises the
+// floors of its replicas (R8). It reports whether some is left for the next Tick.
+func (e *Engine) collect(through clock.Timestamp) (more bool) {
 	for n := 0; n < collectMost && len(e.graves) > 0 && e.graves[0].time <= through; n++ {
 		g := heap.Pop(&e.graves).(grave)
 		en, ok := g.replica.log.get(g.version)
-		if !ok {
+		u := en.update
+		if !ok || !e.spaces[u.Space].isDead(u) || deadSince(u) > through {
 			continue
 		}
-		s := e.spaces[en.update.Space]
-		if s.model == nil {
-			others = append(others, g)
-			continue
-		}
-		s.model.Remove(en.update)
-		e.forget(g.replica, en.update)
+		e.spaces[u.Space].model.Remove(u)
+		e.forget(g.replica, u)
 		e.lift(g.replica, g.version)
 		e.collected = max(e.collected, g.time)
 		e.stats.Collected++
 	}
-	for _, g := range others {
-		heap.Push(&e.graves, g)
-	}
+	return len(e.graves) > 0 && e.graves[0].time <= through
 }
 
-// raiseFloor adopts another node's floor of a replica, if all up to there is known
-// here: what is a tombstone up to there was proved to be known to all (R12).
-func (e *Engine) raiseFloor(r *replica, floor clock.Version) {
-	if floor <= r.floor || floor > r.version {
+// raiseFloor adopts the floor of a replica from the peer of a repair, if all up to
+// there is known here: what is dead up to the higher floor of the two was proved to be
+// known to all (R12). Versions go by time, so that is true of all up to there, of what
+// has not expired yet, too: that stays. What has expired goes if it has by the peer's
+// clock, hlc, as well: so both drop the same, and nothing by a clock that is wrong.
+func (e *Engine) raiseFloor(r *replica, floor clock.Version, hlc clock.Timestamp) {
+	if floor > r.version {
 		return
 	}
+	e.lift(r, floor)
 	var dead []*model.Update
-	for en := range r.log.after(r.floor) {
-		if en.update.Version > floor {
+	for en := range r.log.after(0) {
+		if en.update.Version > r.floor {
 			break
 		}
-		if en.update.IsTombstone() {
-			dead = append(dead, en.update)
+		if u := en.update; e.spaces[u.Space].isDead(u) && deadSince(u) <= max(u.Time, hlc) {
+			dead = append(dead, u)
 		}
 	}
-	e.lift(r, floor)
 	for _, u := range dead {
-		if m := e.spaces[u.Space].model; m != nil {
-			m.Remove(u)
-		}
+		e.spaces[u.Space].model.Remove(u)
 		e.forget(r, u)
 		e.stats.Collected++
 	}

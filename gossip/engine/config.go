@@ -15,6 +15,11 @@ var (
 	ErrTooLarge = errors.New("engine: update is larger than MaxUpdate")
 	// ErrAttached is returned by Attach for a space that has a model already.
 	ErrAttached = errors.New("engine: space has a model already")
+	// ErrModelType is returned by Attach for a model of another type than the space had
+	// before, or has at another node.
+	ErrModelType = errors.New("engine: space has a model of another type")
+	// ErrQuota is returned by Write when a space would grow beyond its limits.
+	ErrQuota = errors.New("engine: space is full")
 	// ErrNotAttached is returned by Write for a space without a model.
 	ErrNotAttached = errors.New("engine: space has no model")
 	// ErrClock is returned by Write while this node's clock is MaxDrift ahead of

@@ -194,6 +194,37 @@
 // the last version that was known. Whoever else knows more of it takes that away and is
 // rebased. So a value that a deleter had seen does not come back (TestLostNodeReturns).
 //
+// # Expiry
+//
+// An update with a TTL expires at its own time and the TTL. What a node takes for the
+// time is its HLC, or its clock if that is ahead; no message says that something has
+// expired. The node tells the model, which hides it; Output.Changed has it as gone. From
+// then on it is dead: it supersedes what it did, and waits to be collected as
+// tombstones do, for a stable time that is not before it expired. What will expire is no
+// reason to report anything.
+//
+// A floor says that all members know all of a replica up to there, not that all of it is
+// dead: what has not expired stays. A node that adopts a floor in a repair drops what has
+// expired up to there by its own time and by the peer's, also below the floor that it
+// had: so both drop the same, and what it hid on one of them shows on both. It need not
+// be stable for that: everything older is known to all, and what has expired by one
+// node's HLC has, too, for whoever hears of it.
+//
+// Expiring updates are not in the state hashes: one that is lost or damaged is repaired
+// only along with another difference.
+//
+// # Spaces
+//
+// The updates of a space without a model are relayed, tombstones below floors included:
+// they may be all that hides something when the space is attached
+// (TestRepairLeavesRelayedTombstones). Detaching a space makes it one of those.
+//
+// The types of models travel beside the state hashes. A peer's state says nothing of a
+// space of which it has a model of another type: it counts as a relay.
+//
+// [Limits] refuse local writes only. What a write would take the place of only the model
+// knows: near the limit the update is applied on trial, and removed again.
+//
 // # Rounds
 //
 // Interval is the time between rounds. A change of the vector brings the next

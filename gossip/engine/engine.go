@@ -49,10 +49,11 @@ type Engine struct {
 	goodbye    bool                            // … and a peer knows that
 	heads      map[clock.Replica]clock.Version // of replicas that nothing is known of but that they exist
 	headless   bool                            // there were too many of them
-	graves     graves
-	collected  clock.Timestamp // up to here something was collected
-	lifts      uint64          // how often a floor rose
-	collecting bool            // somebody may have collected something
+	graves     graves                          // what waits to be collected, by the time that must be stable
+	alarms     graves                          // what will expire, by when it does
+	collected  clock.Timestamp                 // up to here something was collected
+	lifts      uint64                          // how often a floor rose
+	collecting bool                            // somebody may have collected something
 	tendAt     time.Time
 	scrubbed   scrubber
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
@@ -125,46 +126,6 @@ func (e *Engine) Self() clock.Replica { return e.self }
 // Published returns how far some peer has shown to know this node's own updates.
 func (e *Engine) Published() clock.Version { return e.published }
 
-// Attach gives a space its model and applies what the log retains of the space
-// (R14). Where something was collected while this node only passed these updates on,
-// some of them may be dead: then it is not clean before the next rebase (R9).
-func (e *Engine) Attach(name string, m model.Model) error {
-	if name == "" || len(name) > MaxName {
-		return fmt.Errorf("engine: space name of %d bytes, from 1 to %d", len(name), MaxName)
-	}
-	s := e.space(name)
-	if s == nil {
-		return fmt.Errorf("engine: attach %q: %d spaces already", name, e.cfg.MaxSpaces)
-	}
-	if s.model != nil {
-		return fmt.Errorf("%w: %q", ErrAttached, name)
-	}
-	s.model = m
-	for _, r := range e.order {
-		var found []*model.Update
-		for en := range r.log.after(0) {
-			if en.update.Space == name {
-				found = append(found, en.update)
-			}
-		}
-		for _, u := range found {
-			effect := m.Apply(u)
-			for _, d := range effect.Superseded {
-				e.drop(d, r, u.Version)
-			}
-			if effect.Redundant {
-				e.forget(r, u)
-			} else {
-				e.bury(r, u)
-			}
-		}
-	}
-	if s.updates > 0 && e.collecting {
-		e.zombies = true // what superseded them may be collected: a rebase comes first
-	}
-	return nil
-}
-
 // Write issues drafts as updates of this replica in a space. Either all are
 // issued or, with an error, none.
 func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Output, error) {
@@ -186,11 +147,11 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	updates := make([]*model.Update, len(drafts))
 	hlc := e.hlc
 	for i, d := range drafts {
-		u := &model.Update{
-			Dot:  clock.Dot{Replica: e.self, Version: self.version + clock.Version(i) + 1},
-			Time: hlc.Next(now), Space: s.name, Key: d.Key, Value: d.Value,
-			Kind: d.Kind, Context: d.Context, Deps: d.Deps, Expires: d.Expires,
+		if d.TTL != 0 && (d.TTL < 0 || s.expirer == nil) {
+			return out, fmt.Errorf("engine: TTL of %v: what is written to %q cannot expire so", d.TTL, space)
 		}
+		dot := clock.Dot{Replica: e.self, Version: self.version + clock.Version(i) + 1}
+		u := d.Update(dot, hlc.Next(now), s.name)
 		n := e.cfg.Codec.UpdateSize(u)
 		if n > e.cfg.MaxUpdate {
 			return out, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, n, e.cfg.MaxUpdate)
@@ -202,6 +163,9 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	}
 	if len(updates) == 0 {
 		return out, nil
+	}
+	if err := s.admit(updates); err != nil {
+		return out, err
 	}
 	e.hlc = hlc
 	e.issue(self, s, updates, &out)
@@ -275,18 +239,6 @@ func (e *Engine) Stable() (through clock.Timestamp, why string) { return e.stabl
 
 // Stats returns what has been counted since New.
 func (e *Engine) Stats() Stats { return e.stats }
-
-// Spaces returns what the engine knows of each space, by name.
-func (e *Engine) Spaces() []SpaceStatus {
-	all := make([]SpaceStatus, 0, len(e.spaceOrder))
-	for _, s := range e.spaceOrder {
-		all = append(all, SpaceStatus{
-			Space: s.name, Attached: s.model != nil,
-			Updates: s.updates, Tombstones: s.tombstones, Bytes: s.bytes, Hash: s.hash,
-		})
-	}
-	return all
-}
 
 // Pending returns how many versions peers were last seen to know that this
 // node does not.

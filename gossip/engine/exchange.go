@@ -37,6 +37,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	p.epoch = m.From.Epoch
 	p.joining = m.Joining
 	e.hear(now, p, m.HLC)
+	e.lapse(now, &out) // a repair goes by what has expired; at the end: what came too late to be shown
 	before := e.changes
 	if m = e.heed(now, p, m, &out); m == nil {
 		return out, nil
@@ -66,6 +67,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	}
 	e.beginAnew(now, &out)
 	e.bringDoom(&out)
+	e.lapse(now, &out)
 	if e.changes != before {
 		e.hurry(now) // what is new here is new to others
 	}
@@ -144,6 +146,7 @@ func (e *Engine) restart(p *peer) {
 	p.its, p.assembly, p.repair, p.served = nil, nil, nil, served{}
 	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
 	clear(p.pulls)
+	clear(p.types)
 }
 
 // hear notes the sender's clock: this node's timestamps exceed all it could
@@ -284,6 +287,11 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		return
 	}
 	e.join(m)
+	if len(m.Hashes) > 0 {
+		own := *m
+		own.Hashes = e.hearTypes(p, m.Hashes)
+		m = &own
+	}
 	if m.Same {
 		e.share(now, p, true, x.rates, m.Rates, 0)
 		e.settle(now, p, x.id, x.mine)

@@ -87,3 +87,6 @@ func (e *Engine) Break(id clock.Replica, word string) {
 		panic("engine: nothing to break: " + word)
 	}
 }
+
+// CollectAll collects what may be up to a time, as if that were stable.
+func (e *Engine) CollectAll(stable clock.Timestamp) { e.collect(stable) }

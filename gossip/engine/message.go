@@ -139,7 +139,8 @@ type Report struct {
 type SpaceHash struct {
 	Space   string
 	Hash    Hash
-	Relayed bool // the sender has no model for it and cannot repair it (R14)
+	Relayed bool   // the sender has no model for it and cannot repair it (R14)
+	Type    string // of the sender's model; "": it does not say
 }
 
 // RepairPhase is a step of a repair, in the order in which they follow each

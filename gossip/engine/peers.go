@@ -41,7 +41,8 @@ type peer struct {
 	lacking uint64 // versions it knew and this node did not, after its last message
 	agreed  uint64 // the engine's changes when the peer was last seen to have the same vector and state
 
-	retireTries int // exchanges since the peer last knew the same to be over
+	retireTries int               // exchanges since the peer last knew the same to be over
+	types       map[string]string // of its models, by space, where this node has another one or none
 
 	repair     *repair   // driven by this node
 	repairFrom time.Time // no repair with it before

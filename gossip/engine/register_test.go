@@ -7,9 +7,14 @@ import (
 )
 
 // register is the smallest last-writer-wins model: it needs no host.
-type register struct{ byKey map[string]*model.Update }
+type register struct {
+	byKey   map[string]*model.Update
+	expired []*model.Update // of which it was told
+}
 
-func newRegister() *register { return &register{map[string]*model.Update{}} }
+func newRegister() *register { return &register{byKey: map[string]*model.Update{}} }
+
+func (g *register) Expire(u *model.Update) { g.expired = append(g.expired, u) }
 
 func (g *register) Apply(u *model.Update) model.Effect {
 	old := g.byKey[string(u.Key)]

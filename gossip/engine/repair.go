@@ -59,7 +59,7 @@ func (e *Engine) hashes() []SpaceHash {
 	var all []SpaceHash
 	for _, s := range e.spaceOrder {
 		if s.model != nil {
-			all = append(all, SpaceHash{Space: s.name, Hash: s.hash})
+			all = append(all, SpaceHash{Space: s.name, Hash: s.hash, Type: typeOf(s.model)})
 		} else {
 			all = append(all, SpaceHash{Space: s.name, Relayed: true})
 		}
@@ -77,7 +77,7 @@ func (e *Engine) hashes() []SpaceHash {
 func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	e.scrub(out)
 	peerClean := len(m.Exceptions) == 0
-	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.tombstones() > 0) && e.agrees(m.Hashes) {
+	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.dead() > 0) && e.agrees(m.Hashes) {
 		if p.agreed = e.changes; e.Clean() || !peerClean { // a clean one can do better
 			e.giveUp(now)
 		}
@@ -279,7 +279,7 @@ func (e *Engine) serve(now time.Time, p *peer, s *space, m *Message, out *Output
 			return // repeated
 		}
 		p.served.parts[step.Range.Through] = true
-		e.adoptFloors(step.Hashes, out)
+		e.adoptFloors(p, step.Hashes)
 		answer := &RepairStep{Phase: RepairDiffer, Space: s.name, Range: step.Range, Hashes: e.differing(s, step.Hashes)}
 		e.sendRepair(now, p, m.Exchange, answer, out)
 	case RepairAsk:
@@ -303,7 +303,7 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 		delete(r.parts, step.Range.Through)
 		added := 0
 		if !r.rebases {
-			e.adoptFloors(step.Hashes, out)
+			e.adoptFloors(p, step.Hashes)
 		}
 		for _, h := range step.Hashes {
 			if e.rebase.union == r && h.Floor > 0 {

@@ -93,44 +93,10 @@ func (e *Engine) place(r *replica, version, horizon clock.Version) {
 	r.head = max(r.head, version, horizon)
 }
 
-// space is one named set of updates and the model that reads it.
-type space struct {
-	name       string
-	model      model.Model // nil: not attached, its updates are only relayed (R14)
-	hash       Hash        // SH
-	updates    int
-	tombstones int
-	bytes      int64
-}
-
-// space returns the state of a space and makes it if need be; nil when the
-// limit of spaces is reached.
-func (e *Engine) space(name string) *space {
-	if s := e.spaces[name]; s != nil {
-		return s
-	}
-	if len(e.spaces) >= e.cfg.MaxSpaces || name == "" || len(name) > MaxName {
-		return nil
-	}
-	s := &space{name: name}
-	e.spaces[name] = s
-	i, _ := slices.BinarySearchFunc(e.spaceOrder, name, func(s *space, n string) int {
-		if s.name < n {
-			return -1
-		} else if s.name > n {
-			return 1
-		}
-		return 0
-	})
-	e.spaceOrder = slices.Insert(e.spaceOrder, i, s)
-	return s
-}
-
 // integrate lets the model see u, an update of r, retains it if it counts, and
 // drops what it supersedes.
 func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 	u := en.update
-	var old *model.Update
 	if s.model != nil {
 		effect := s.model.Apply(u)
 		if effect.Redundant {
@@ -139,10 +105,7 @@ func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 		for _, d := range effect.Superseded {
 			e.drop(d, r, u.Version)
 		}
-		if len(effect.Superseded) > 0 {
-			old = effect.Superseded[0]
-		}
-		out.Changed = append(out.Changed, model.Change{New: u, Old: old})
+		s.show(u, effect.Superseded, out)
 	}
 	r.log.insert(en)
 	account(s, en, +1, e.hasher)
@@ -173,9 +136,14 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 func account(s *space, en entry, sign int, hasher *hasher) {
 	u := en.update
 	s.updates += sign
-	s.bytes += int64(sign * (len(u.Key) + len(u.Value)))
-	if u.IsTombstone() {
+	s.bytes += int64(sign) * bytesOf(u)
+	switch {
+	case u.IsTombstone():
 		s.tombstones += sign
+	case s.isPast(u):
+		s.expired += sign
+	case u.Expires != 0:
+		s.expiring += sign
 	}
 	if u.Collectable() {
 		return

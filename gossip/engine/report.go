@@ -116,17 +116,12 @@ func (e *Engine) reportDue(now time.Time, v *view) bool {
 	return false
 }
 
-// isWaiting reports whether tombstones wait here to be collected, or replicas to vanish,
+// isWaiting reports whether something waits here to be collected, or replicas to vanish,
 // or what was collected here is not yet covered by this node's own report: the others
 // need that.
 func (e *Engine) isWaiting(v *view) bool {
-	if v.idle {
+	if v.idle || e.dead() > 0 {
 		return true
-	}
-	for _, s := range e.spaceOrder {
-		if s.model != nil && s.tombstones > 0 {
-			return true
-		}
 	}
 	own, _ := e.reports.find(e.self.Node)
 	return e.collected > 0 && (own == nil || own.Member != e.self || own.Safe < e.collected)

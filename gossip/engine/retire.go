@@ -266,7 +266,7 @@ func (e *Engine) vanish(now time.Time, t Retirement) {
 		e.stats.Vanished++
 		e.place(r, r.version, r.version)
 		if proved {
-			e.raiseFloor(r, r.version) // others have collected its tombstones already
+			e.raiseFloor(r, r.version, e.hlc.Last()) // others have collected what is dead of it already
 		}
 		if r.over = true; r.log.len() > 0 {
 			return false // until the rebase

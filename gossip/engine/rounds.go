@@ -7,12 +7,18 @@ import (
 )
 
 // Next returns when Tick has something to do.
-func (e *Engine) Next() time.Time { return e.next }
+func (e *Engine) Next() time.Time {
+	if due, ok := e.nextExpiry(); ok && due.Before(e.next) {
+		return due
+	}
+	return e.next
+}
 
-// Tick does what is due at now: it ends what timed out and starts a round. Call
-// it at Next or later; before that it does nothing.
+// Tick does what is due at now: it lets updates expire, ends what timed out and
+// starts a round. Call it at Next or later; before that it does nothing.
 func (e *Engine) Tick(now time.Time) Output {
 	var out Output
+	e.lapse(now, &out)
 	if now.Before(e.next) {
 		return out
 	}
@@ -24,10 +30,10 @@ func (e *Engine) Tick(now time.Time) Output {
 	e.round = now
 	p, alone := e.choose(now)
 	switch {
-	case alone:
-		e.interval = e.cfg.MaxInterval
 	case e.eager > 0:
 		e.eager--
+	case alone:
+		e.interval = e.cfg.MaxInterval
 	case e.interval < e.cfg.Interval:
 		e.interval = min(2*e.interval, e.cfg.Interval)
 	}

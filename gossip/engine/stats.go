@@ -4,11 +4,19 @@ package engine
 type SpaceStatus struct {
 	Space      string
 	Attached   bool
-	Updates    int // retained, tombstones included
+	Type       string // of the model, or of the last one; "": it did not say
+	Conflict   string // "counter at bob": another node has a model of another type; "": none is known to
+	Updates    int    // retained, tombstones included
 	Tombstones int
+	Expired    int   // retained updates that have expired: they wait to be collected, as tombstones do
 	Bytes      int64 // keys and values of retained updates
-	Hash       Hash  // SH: of retained updates that are never collected
+	Limits     Limits
+	Refused    uint64 // writes, because of the limits
+	Hash       Hash   // SH: of retained updates that are never collected
 }
+
+// Keys returns what Limits.MaxKeys bounds.
+func (s SpaceStatus) Keys() int { return s.Updates - s.Tombstones - s.Expired }
 
 // Stats counts what the engine did since New.
 type Stats struct {
@@ -27,9 +35,11 @@ type Stats struct {
 	Cleanings        uint64 // cleaning exchanges that a clean peer granted (R5)
 	Rebased          uint64 // horizons freed of what died with its holders (R5)
 	Reports          uint64 // written (R6)
-	Collected        uint64 // tombstones dropped because all members know them (R8)
+	Expired          uint64 // updates that have, each once
+	Collected        uint64 // tombstones and expired updates dropped because all members know them (R8)
 	Resets           uint64 // dotted syncs that this node went through (R9)
 	GivenUp          uint64 // replicas of former members whose lost updates are waited for no longer (R12)
+	TypeConflicts    uint64 // peers seen to have a model of another type under a name that is attached here
 	Vanished         uint64 // replicas of which nobody needs to know any more (R13)
 	Anew             uint64 // times that this node was declared lost, and began anew (R13)
 	Mismatches       uint64 // equal vectors with different state hashes (R12)

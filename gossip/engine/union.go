@@ -53,15 +53,15 @@ func (e *Engine) hashOf(r *replica, s *space, through clock.Version) Hash {
 	return h
 }
 
-// adoptFloors raises floors to a peer's, in a repair: both drop what either proved to
-// be known to all (R12).
-func (e *Engine) adoptFloors(theirs []ReplicaHash, out *Output) {
+// adoptFloors raises floors to those of the peer of a repair: both drop what either
+// proved to be known to all (R12).
+func (e *Engine) adoptFloors(p *peer, theirs []ReplicaHash) {
 	if !e.Clean() {
 		return
 	}
 	for _, h := range theirs {
 		if r := e.lookup(h.Replica); r != nil {
-			e.raiseFloor(r, h.Floor)
+			e.raiseFloor(r, h.Floor, p.hlc)
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 	}
 	for _, u := range updates {
 		r := e.lookup(u.Replica)
-		if r == nil || r.over || u.Space != s.name || u.Version > r.version || u.IsTombstone() && u.Version <= r.floor {
+		if r == nil || r.over || u.Space != s.name || u.Version > r.version || s.isDead(u) && u.Version <= r.floor {
 			continue
 		}
 		content := e.hasher.content(u)

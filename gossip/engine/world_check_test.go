@@ -160,7 +160,7 @@ func (w *world) checkOracle(n *node, v clock.Vector) {
 	got, want := 0, 0
 	floors := n.e.Floors()
 	for s, u := range n.oracle.value {
-		if g := n.models[s.space]; g != nil && (g.byKey[s.key] != nil || !u.IsTombstone() || u.Version > floors.Version(u.Replica)) {
+		if g := n.models[s.space]; g != nil && (g.byKey[s.key] != nil || !u.Collectable() || u.Version > floors.Version(u.Replica)) {
 			want++
 		}
 	}
@@ -168,7 +168,7 @@ func (w *world) checkOracle(n *node, v clock.Vector) {
 		for key, u := range g.byKey {
 			got++
 			if o := n.oracle.value[slot{space, key}]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
-				if o != nil && o.IsTombstone() && o.Version <= floors.Version(o.Replica) && !w.deleted(u, v) {
+				if o != nil && o.Collectable() && o.Version <= floors.Version(o.Replica) && !w.deleted(u, v) {
 					w.late = true // its writer had not heard of the members (R11)
 					continue
 				}

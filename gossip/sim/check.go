@@ -89,6 +89,9 @@ func newChecker(s *Sim) *checker {
 func (c *checker) attach(n *Node, space string, m model.Model) model.Model {
 	p := &probe{Model: m, checker: c, node: n, retained: newRetention()}
 	n.watch.probes[space] = p
+	if _, ok := m.(model.Expirer); ok {
+		return expiring{p}
+	}
 	return p
 }
 
@@ -267,8 +270,11 @@ func list(all []*record) string {
 // describe names an update.
 func describe(u *model.Update) string {
 	kind := ""
-	if u.IsTombstone() {
+	switch {
+	case u.IsTombstone():
 		kind = " (tombstone)"
+	case u.Expires != 0:
+		kind = fmt.Sprintf(" (until %v)", u.Expires)
 	}
 	return fmt.Sprintf("%v of %s %q = %.20q at %v%s", u.Dot, u.Space, u.Key, u.Value, u.Time, kind)
 }

@@ -6,7 +6,12 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// checkCollected looks at the tombstones that a node has just collected: every member
+// isDead reports whether a node may have collected an update.
+func (n *Node) isDead(r *record) bool {
+	return r.IsTombstone() || r.Expires != 0 && r.Expires <= n.engine.Now(n.Clock())
+}
+
+// checkCollected looks at the dead updates that a node has just collected: every member
 // knows them (I6), if it lived when they were written. Those that were taken over from
 // another node's floor are judged there (R12).
 func (c *checker) checkCollected(n *Node, m *engine.Message) {
@@ -32,21 +37,22 @@ func (c *checker) checkCollected(n *Node, m *engine.Message) {
 	}
 }
 
-// collectedOver reports whether a tombstone that supersedes e was collected, by floors.
-func (c *checker) collectedOver(m model.Model, floors clock.Vector, o *retention, e *record) bool {
+// collectedOver reports whether a dead update that supersedes e was collected, by floors.
+func (c *checker) collectedOver(n *Node, m model.Model, floors clock.Vector, o *retention, e *record) bool {
 	for t := range o.records { // order: it only asks whether there is one
-		if t.IsTombstone() && t.Space == e.Space && t.Version <= floors.Version(t.Replica) && m.Supersedes(&t.Update, &e.Update) {
+		if n.isDead(t) && t.Space == e.Space && t.Version <= floors.Version(t.Replica) && m.Supersedes(&t.Update, &e.Update) {
 			return true
 		}
 	}
 	return false
 }
 
-// deleted reports whether a node knows a tombstone over e whose writer had seen e.
+// deleted reports whether a node knows a tombstone over e, or what expires, whose writer
+// had seen e.
 func (c *checker) deleted(n *Node, m model.Model, e *record) bool {
 	for _, a := range c.history.authors { // order: it only asks whether there is one
 		for _, t := range a.written {
-			if t.IsTombstone() && t.Space == e.Space && n.watch.vector.Covers(t.Dot) && t.saw.Covers(e.Dot) && m.Supersedes(&t.Update, &e.Update) {
+			if t.Collectable() && t.Space == e.Space && n.watch.vector.Covers(t.Dot) && t.saw.Covers(e.Dot) && m.Supersedes(&t.Update, &e.Update) {
 				return true
 			}
 		}

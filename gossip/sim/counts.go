@@ -28,6 +28,7 @@ const (
 	countRefused
 	countWrite
 	countDelete
+	countTTL
 	countDependency
 	countDirty
 	countClean
@@ -51,6 +52,7 @@ const (
 	countCleaningRefused
 	countRebased
 	countReport
+	countExpired
 	countCollected
 	countReset
 	countGivenUp
@@ -67,13 +69,13 @@ var countNames = [counted]string{
 	countPause: "pause", countForget: "false removal", countDetected: "failure detected", countSkew: "clock stepped", countAttach: "late attach",
 	countCutOff: "message cut off", countLost: "message lost", countDuplicate: "message duplicated",
 	countLate: "late message", countReplay: "message replayed", countToNobody: "message to nobody",
-	countRefused: "message refused", countWrite: "write", countDelete: "delete", countDependency: "dependency",
+	countRefused: "message refused", countWrite: "write", countDelete: "delete", countTTL: "write with a TTL", countDependency: "dependency",
 	countDirty: "node became dirty", countClean: "node became clean", countClosedHole: "closed hole",
 	countOpenHole: "open hole", countBatchRefused: "batch refused", countGap: "gap", countPull: "pull", countPush: "push",
 	countRepair: "repair", countRepaired: "update repaired", countMismatch: "state hashes differed",
 	countEpoch: "new epoch", countFork: "fork", countAhead: "clock ran ahead", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
-	countRebased: "horizon rebased", countReport: "report", countCollected: "tombstone collected",
+	countRebased: "horizon rebased", countReport: "report", countExpired: "update expired", countCollected: "tombstone collected",
 	countReset: "dead update removed", countGivenUp: "horizon given up",
 	countRetire: "retire", countVanished: "replica vanished", countAnew: "node began anew",
 }
@@ -95,6 +97,7 @@ func (c *counts) drafts(all []model.Draft) {
 	for _, d := range all {
 		c.add(countWrite, 1)
 		c.when(countDelete, d.Kind&model.Tombstone != 0)
+		c.when(countTTL, d.TTL > 0)
 		c.when(countDependency, len(d.Deps) > 0)
 	}
 }
@@ -140,6 +143,7 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countCleaningGranted, s.Cleanings)
 	c.add(countRebased, s.Rebased)
 	c.add(countReport, s.Reports)
+	c.add(countExpired, s.Expired)
 	c.add(countCollected, s.Collected)
 	c.add(countReset, s.Resets)
 	c.add(countGivenUp, s.GivenUp)

@@ -22,9 +22,15 @@ func (p *probe) Remove(u *model.Update) {
 	p.node.watch.changed = true
 	if r := p.checker.history.get(u.Dot); r != nil {
 		p.retained.remove(r)
-		if r.IsTombstone() {
+		if r.Collectable() {
 			p.node.watch.removed = append(p.node.watch.removed, r)
 		}
 	}
 	p.Model.Remove(u)
 }
+
+// expiring is the probe of a model whose updates may expire.
+type expiring struct{ *probe }
+
+// Expire implements model.Expirer.
+func (p expiring) Expire(u *model.Update) { p.Model.(model.Expirer).Expire(u) }

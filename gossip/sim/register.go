@@ -6,7 +6,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-var _ model.Model = (*Register)(nil)
+var _ model.Expirer = (*Register)(nil)
 
 // Register is the smallest model that loses nothing: of each key the last write
 // stays, a tombstone like a value. It has no methods to write with; that is what
@@ -16,7 +16,7 @@ type Register struct{ byKey map[string]*model.Update }
 // NewRegister returns a register without keys.
 func NewRegister() *Register { return &Register{map[string]*model.Update{}} }
 
-// Get returns what is retained of a key, nil if nothing is.
+// Get returns what is retained of a key, expired or not; nil if nothing is.
 func (g *Register) Get(key string) *model.Update { return g.byKey[key] }
 
 // Len returns the number of keys, deleted ones included.
@@ -44,6 +44,9 @@ func (g *Register) Remove(u *model.Update) {
 		delete(g.byKey, string(u.Key))
 	}
 }
+
+// Expire implements model.Expirer. A register shows what it retains.
+func (g *Register) Expire(*model.Update) {}
 
 // Supersedes implements model.Model: a is the later write to b's key.
 func (g *Register) Supersedes(a, b *model.Update) bool {

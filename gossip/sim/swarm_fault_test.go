@@ -269,11 +269,13 @@ func (s *swarm) write() error {
 	d := model.Draft{Key: fmt.Append(nil, "k", s.rng.Intn(s.keys)), Value: []byte(strings.Repeat("v", s.rng.Intn(200)))}
 	if chance(s.rng, s.deletes) {
 		d.Kind, d.Value = model.Tombstone, nil
+	} else if _, ok := n.Model(space).(model.Expirer); ok && len(d.Value)%8 == 7 {
+		d.TTL = time.Duration(len(d.Value)) * 50 * time.Millisecond
 	}
 	only := false
 	switch s.rng.Intn(8) {
 	case 0: // what others may depend on is never overwritten
-		only = true
+		only, d.TTL = true, 0
 		d.Key = fmt.Append(nil, "only", len(s.onlies), n.Name()[:2])
 	case 1:
 		if ref, ok := s.referent(n); ok {
@@ -377,13 +379,13 @@ func (s *swarm) end() error {
 	return s.replayAll()
 }
 
-// shows is what a node knows and shows. Tombstones are left out, for they may be
-// collected at any time, and what it only passes on, which may be found dead.
+// shows is what a node knows and shows. What may be collected at any time is left out,
+// and what it only passes on, which may be found dead.
 func shows(n *sim.Node) string {
 	all := n.Vector().String()
 	for _, s := range n.Engine().Spaces() {
 		if s.Attached {
-			all += fmt.Sprint(" ", s.Space, s.Updates-s.Tombstones, s.Hash)
+			all += fmt.Sprint(" ", s.Space, s.Hash)
 		}
 	}
 	return all

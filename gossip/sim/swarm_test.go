@@ -21,7 +21,7 @@ var sometimes = []string{
 	"join", "leave", "crash", "restart without state", "restart with state", "pause", "false removal",
 	"clock stepped", "clock stepped back", "late attach", "relay", "small tables", "weak links", "slow failure detectors", "mixed budgets", "flow control",
 	"cut in halves", "isolated node", "one-way cut", "message cut off", "message lost", "message duplicated", "late message", "message replayed",
-	"message to nobody", "write", "delete", "dependency", "siblings", "eager push", "burst of one node",
+	"message to nobody", "write", "write with a TTL", "update expired", "delete", "dependency", "siblings", "eager push", "burst of one node",
 	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push",
 	"repair", "update repaired", "new epoch", "clock ran ahead", "held replica", "time-out", "digest in parts",
 	"cleaning asked for", "cleaning granted", "cleaning refused", "horizon rebased",

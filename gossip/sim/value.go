@@ -10,7 +10,8 @@ import (
 // checkValue compares what a node retains with what the oracle does that was given all
 // updates that the node's vector covers.
 //
-// A clean node retains the same (I3), but for tombstones that it has collected, and:
+// A clean node retains the same (I3), but for tombstones, and what has expired, that it
+// has collected, and:
 //   - it may show an update that is older than a tombstone that it has collected, if the
 //     writer had not heard of that, nor its writer of the update (R11; otherwise I7);
 //   - after somebody has given up waiting for lost updates, what those superseded may be
@@ -69,16 +70,16 @@ func (c *checker) compare(n *Node, p *probe, o *retention) {
 	floors := n.engine.Floors()
 	more, less := p.retained.without(o), o.without(&p.retained)
 	for _, e := range less {
-		collected := e.IsTombstone() && e.Version <= floors.Version(e.Replica) || n.engine.IsVanished(e.Replica)
+		collected := n.isDead(e) && e.Version <= floors.Version(e.Replica) || n.engine.IsVanished(e.Replica)
 		if !collected && !c.explained(n, p.Model, e) {
 			c.differs(n, "it lacks", e, more, less)
 			return
 		}
 	}
 	for _, e := range more {
-		late := c.collectedOver(p.Model, floors, o, e)
+		late := c.collectedOver(n, p.Model, floors, o, e)
 		switch {
-		case late && e.IsTombstone(): // it hides only what the collected one hid
+		case late && n.isDead(e): // it hides only what the collected one hid
 			continue
 		case late && c.deleted(n, p.Model, e):
 			_ = c.sim.violate("I7", n, "it shows %s, though somebody deleted that who had seen it", describe(&e.Update))

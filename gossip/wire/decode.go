@@ -147,11 +147,11 @@ func (r *reader) hashes() []engine.SpaceHash {
 	l := r.open("state hashes")
 	hashes := reserve[engine.SpaceHash](r.room(l, 3, 2+minHash))
 	for r.more(l) {
-		hashes = append(hashes, engine.SpaceHash{
-			Space:   r.space(),
-			Hash:    r.hash("state hash"),
-			Relayed: r.bool("relayed space"),
-		})
+		h := engine.SpaceHash{Space: r.space(), Hash: r.hash("state hash")}
+		if h.Relayed = r.null(); !h.Relayed {
+			h.Type = string(r.name("type of a model"))
+		}
+		hashes = append(hashes, h)
 	}
 	r.close(l, "state hashes")
 	return hashes

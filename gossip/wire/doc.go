@@ -45,7 +45,8 @@
 //	12  [ (replica, uint version) … ]   exceptions
 //	13  uint          flags: 1 same, 2 joining, 4 admits, 8 relays
 //	14  bool          cleaning
-//	15  [ (space, bin hash, bool relayed) … ]   state hashes
+//	15  [ (space, bin hash, nil | str) … ]   state hashes; the type of the model, nil:
+//	                  there is none
 //	16  nil | [ uint sum, (replica, uint head, uint HLC, uint safe, bin view, bin outside,
 //	                  bool waits) … ]   reports
 //	17  nil | [ uint sum, (str node, uint gone, uint final, [ uint vanished … ], uint before,

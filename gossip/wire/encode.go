@@ -142,7 +142,11 @@ func (w *writer) hashes(hashes []engine.SpaceHash) {
 	for i := range hashes {
 		w.space(hashes[i].Space)
 		w.hash(hashes[i].Hash)
-		w.bool(hashes[i].Relayed)
+		if hashes[i].Relayed {
+			w.null()
+		} else {
+			w.str(hashes[i].Type)
+		}
 	}
 	w.end(l)
 }

@@ -186,7 +186,11 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	}
 	m.Exceptions = g.entries(4)
 	for range g.count(3) {
-		m.Hashes = append(m.Hashes, engine.SpaceHash{Space: g.space(), Hash: g.hash(), Relayed: g.bool()})
+		h := engine.SpaceHash{Space: g.space(), Hash: g.hash(), Relayed: g.bool()}
+		if !h.Relayed {
+			h.Type = g.space()
+		}
+		m.Hashes = append(m.Hashes, h)
 	}
 	if g.bool() {
 		m.ReportSum = g.number()

@@ -67,7 +67,7 @@ func samples() []*engine.Message {
 			m.Exceptions, m.Cleaning = []clock.Entry{entry(b, 80_000)}, true
 		}),
 		message(engine.Ack, func(m *engine.Message) {
-			m.Same, m.Hashes = true, []engine.SpaceHash{{Space: "carts", Hash: engine.Hash{Hi: 1, Lo: 2}, Relayed: true}}
+			m.Same, m.Hashes = true, []engine.SpaceHash{{Space: "carts", Hash: engine.Hash{Hi: 1, Lo: 2}, Relayed: true}, {Space: "settings", Type: "map"}}
 			m.Reports = []engine.Report{{Member: b, Head: 3, HLC: start, Safe: 5, View: engine.Hash{Hi: 3}, Outside: engine.Hash{Lo: 4}, Waits: true}}
 			m.ReportSum, m.Admits, m.Joining, m.Relays = 9, true, true, true
 			m.RetiredSum = 5

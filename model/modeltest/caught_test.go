@@ -99,6 +99,10 @@ func TestWrongModelsAreCaught(t *testing.T) {
 		{"Remove takes more", modeltest.Removal, removers(func(m *register, u *model.Update) { clear(m.keys) })},
 		{"Remove has a memory", modeltest.Removal, run(tables(func() *grudge { return &grudge{*newRegister(), map[string]clock.Timestamp{}} }))},
 
+		{"what has expired shows", modeltest.Expiry, leases(func(m *lease, u *model.Update) {})},
+		{"Expire forgets", modeltest.Supersession, leases(func(m *lease, u *model.Update) { m.Expire(u); delete(m.keys, string(u.Key)) })},
+		{"Expire does not count", modeltest.Expiry, leases(func(m *lease, u *model.Update) { m.past = u.Expires })},
+
 		{"a truncated set in order of arrival", modeltest.Truncation, run(modeltest.Config[*patient]{
 			New:    func() *patient { return new(patient) },
 			Drafts: func(_ *rand.Rand, m *patient) []model.Draft { return m.write() },

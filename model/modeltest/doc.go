@@ -57,6 +57,9 @@
 //   - Removal: after Remove the model shows what the remaining updates give;
 //     Apply brings the update back; a model without updates is a fresh one.
 //     Removing a tombstone does not show: what it deletes it must supersede.
+//   - Expiry: of a [model.Expirer], what has expired does not show, whether Expire
+//     came before or after other updates. Its removal does not show either: what it
+//     hid it must supersede.
 //   - Determinism: the same calls have the same results. No clock, no chance, no
 //     order of a Go map; Value keeps to that, too.
 //   - Immutability: nobody writes into an update, nor into the bytes of a draft.
@@ -66,7 +69,8 @@
 //     node for ever is reported.
 //   - Totality: no sequence of updates makes the model panic.
 //
-// Expiry is not tested: it is the engine that removes what has expired.
+// Nobody is told during a history that something has expired: then all that a node
+// retains shows.
 //
 // # Failures
 //

@@ -16,6 +16,7 @@ const (
 	StrictOrder  Law = "strict order" // Supersedes is a strict partial order of updates, the same wherever it is asked
 	Idempotence  Law = "idempotence"  // applying an update again changes nothing
 	Removal      Law = "removal"      // Remove undoes one update; a removed tombstone does not show
+	Expiry       Law = "expiry"       // what has expired does not show, nor does its removal
 	Determinism  Law = "determinism"  // the same calls have the same results
 	Immutability Law = "immutability" // nobody writes into an update
 	Writing      Law = "writing"      // a local write succeeds, and shows at its writer at once

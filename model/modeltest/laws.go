@@ -68,7 +68,7 @@ func (s *sim[M]) transitive(id int) *Failure {
 func (s *sim[M]) laws() *Failure {
 	for range s.tries {
 		for _, law := range []func() *Failure{
-			s.determinism, s.convergence, s.compaction, s.truncation, s.idempotence, s.removal,
+			s.determinism, s.convergence, s.compaction, s.truncation, s.idempotence, s.removal, s.expiry,
 		} {
 			if f := law(); f != nil {
 				return f

@@ -162,10 +162,7 @@ func (s *sim[M]) issue(r *replica[M], drafts []model.Draft) error {
 	}
 	updates := make([]*model.Update, len(drafts))
 	for i, d := range drafts {
-		u := &model.Update{
-			Dot: clock.Dot{Replica: r.id, Version: clock.Version(len(r.own) + 1)}, Time: r.clock.Next(r.now), Space: space,
-			Key: d.Key, Value: d.Value, Kind: d.Kind, Context: d.Context, Deps: d.Deps, Expires: d.Expires,
-		}
+		u := d.Update(clock.Dot{Replica: r.id, Version: clock.Version(len(r.own) + 1)}, r.clock.Next(r.now), space)
 		for _, dep := range d.Deps {
 			if !s.knows(r, dep) {
 				s.failed = failf(Writing, "%s\nthe writer does not know what a draft depends on: %s", s.story(r.calls), describe(u))

@@ -14,8 +14,9 @@ type subject[M model.Model] struct {
 	model    M
 	host     host
 	retained set
-	given    []given // every update that the model was handed
-	calls    []call  // what was called, for reports
+	given    []given         // every update that the model was handed
+	calls    []call          // what was called, for reports
+	past     clock.Timestamp // it was told of what expires up to here
 }
 
 type given struct {
@@ -34,6 +35,7 @@ const (
 	applied callKind = iota
 	again            // applied once more
 	removed
+	lapsed // it was told that the update has expired
 )
 
 // subject returns a fresh model, bound if it is a handle.
@@ -96,14 +98,19 @@ func (s *sim[M]) apply(sub *subject[M], id int, u *model.Update, kind callKind) 
 func (s *sim[M]) remove(sub *subject[M], id int) *Failure {
 	s.current = sub
 	sub.calls = append(sub.calls, call{id, removed})
-	for i := len(sub.given) - 1; i >= 0; i-- {
-		if g := sub.given[i]; g.id == id {
-			sub.model.Remove(g.update)
-			break
-		}
-	}
+	sub.model.Remove(sub.latest(id))
 	sub.retained &^= only(id)
 	return s.intact(sub, "Remove")
+}
+
+// latest returns the update that the model was given last under an id.
+func (sub *subject[M]) latest(id int) *model.Update {
+	for i := len(sub.given) - 1; i >= 0; i-- {
+		if g := sub.given[i]; g.id == id {
+			return g.update
+		}
+	}
+	panic("modeltest: an update that the model was never given")
 }
 
 // agree asks this model, with its own copies of the updates, what a fresh one
@@ -164,7 +171,7 @@ func (s *sim[M]) story(calls []call) string {
 	var b strings.Builder
 	b.WriteString("a model with the calls")
 	for _, c := range calls {
-		verb := [...]string{applied: "Apply", again: "Apply", removed: "Remove"}[c.kind]
+		verb := [...]string{applied: "Apply", again: "Apply", removed: "Remove", lapsed: "Expire"}[c.kind]
 		fmt.Fprintf(&b, " %s(%v)", verb, s.issued[c.id].update.Dot)
 	}
 	return b.String()

@@ -295,3 +295,19 @@ func run[M model.Model](cfg modeltest.Config[M]) func() error {
 }
 
 var errAny = errors.New("any")
+
+// tenant is a lease that takes the news of an expiry in its own way.
+type tenant struct {
+	lease
+	expire func(*lease, *model.Update)
+}
+
+func (m *tenant) Expire(u *model.Update) { m.expire(&m.lease, u) }
+
+func leases(expire func(*lease, *model.Update)) func() error {
+	return run(modeltest.Config[*tenant]{
+		New:    func() *tenant { return &tenant{*newLease(), expire} },
+		Drafts: func(rng *rand.Rand, m *tenant) []model.Draft { return draftLease(rng, &m.lease) },
+		Value:  func(m *tenant) any { return m.lease.show() },
+	})
+}
