@@ -45,8 +45,12 @@ type Config struct {
 	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB, at most 15 MiB
 	MaxDatagram int           // bytes of one datagram before encryption; default 1,400
 
-	// RemoveAfter is how long a failed node counts as a member; default 10 min.
+	// RemoveAfter is how long a failed node counts as a member, for whom what was deleted
+	// is kept; default 10 min.
 	RemoveAfter time.Duration
+	// ReportInterval is the least time between two reports of this node while something
+	// that was deleted waits to be collected; it takes about three; default 10 s.
+	ReportInterval time.Duration
 
 	Logger  *slog.Logger          // nil: silent
 	Metrics prometheus.Registerer // nil: no metrics; see the package documentation for names
@@ -89,6 +93,8 @@ func (c Config) Validate() error {
 		return bad("MaxDatagram", "%d bytes, from %d to %d", c.MaxDatagram, engine.MinMessage, maxMaxDatagram)
 	case c.RemoveAfter < 0:
 		return bad("RemoveAfter", "%v is negative", c.RemoveAfter)
+	case c.ReportInterval < 0:
+		return bad("ReportInterval", "%v is negative", c.ReportInterval)
 	}
 	if c.Transport != nil {
 		return c.validateNoSockets(bad)
@@ -143,6 +149,7 @@ func (c Config) withDefaults() Config {
 	c.MaxUpdate = cmp.Or(c.MaxUpdate, 1<<20)
 	c.MaxDatagram = cmp.Or(c.MaxDatagram, 1400)
 	c.RemoveAfter = cmp.Or(c.RemoveAfter, 10*time.Minute)
+	c.ReportInterval = cmp.Or(c.ReportInterval, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -119,8 +119,26 @@
 // value and about 100 bytes, has at most Config.MaxUpdate, which all nodes must
 // set alike. A node keeps track of 10,000 peers, 100,000 replicas (one for each
 // start of each node that wrote) and 1,000 spaces. All data is in memory, once. All
-// queues of the transport are bounded; see package swim. Tombstones, what is left
-// of deleted keys, are kept for as long as the node lives.
+// queues of the transport are bounded; see package swim.
+//
+// # Deleting
+//
+// What is left of a deleted key, its tombstone, is dropped when all members are proved to
+// know it: no grace period, so nothing deleted comes back. While some wait, members tell
+// each other what they know, at most every Config.ReportInterval; about three of these
+// later the tombstones are gone, and nothing is said any more. It takes a majority of all
+// nodes that are known, and all members: a node that failed counts as one for
+// Config.RemoveAfter. Status.Waiting, and the metric collection_blocked, tell who or what
+// it waits for. A node that was away for longer is brought up to date when it comes back:
+// what was deleted meanwhile goes, what it wrote alone stays.
+//
+// A node that leaves in order does not count any more. One that is lost for good does,
+// until [Node.Retire] says so: for nodes that were replaced under another name, or that
+// are too many for a majority without them.
+//
+// A node that starts and finds others takes local writes when one of them has taken it for
+// a member, a few messages later: Set waits for that, TrySet returns [ErrJoining]. If
+// nobody does it serves alone after five seconds.
 //
 // [Node.AttachWith] limits what local writes make of a space. Others' writes are always
 // taken, so a space may be over its limits; then deletes, and writes that take the place
@@ -166,7 +184,24 @@
 //	scuttlebutt_cleanings_total                             exchanges  that a clean peer granted, to clean this node
 //	scuttlebutt_rebased_total                               replicas   whose horizon was freed of what died with its holders
 //	scuttlebutt_repairs_total                               repairs    begun
-//	scuttlebutt_repaired_updates_total                      updates    that repairs brought or dropped
+//	scuttlebutt_repaired_updates_total                      updates    that repairs brought
+//	scuttlebutt_repaired_bytes_total                        bytes      of their keys and values
+//	scuttlebutt_damaged_updates_total                       updates    that were not in memory any more what they were when they
+//	                                                                   came; fetched again
+//	scuttlebutt_reports_total                               reports    written, to the other members, of what is known here
+//	scuttlebutt_collected_updates_total                     updates    tombstones and expired ones, dropped since all members
+//	                                                                   know them
+//	scuttlebutt_collected_bytes_total                       bytes      of their keys and values
+//	scuttlebutt_resets_total                                resets     this node was brought up to date on what was collected
+//	                                                                   without it
+//	scuttlebutt_reset_updates_total                         updates    that those removed
+//	scuttlebutt_reset_bytes_total                           bytes      of their keys and values
+//	scuttlebutt_vanished_total                              replicas   of which nothing has to be known any more
+//	scuttlebutt_retired_nodes                               names      of which something is over: left, lost, or restarted
+//	scuttlebutt_stable_lag_seconds                          seconds    age of the oldest tombstone or expired update that waits to
+//	                                                                   be collected; 0: none does
+//	scuttlebutt_collection_blocked                          reasons    members and conditions that keep it from being collected,
+//	                                                                   named in Status.Waiting
 //	scuttlebutt_staleness_seconds                           seconds    histogram, 1 ms to 5 min, fine from 50 to 500 ms and from
 //	                                                                   5 to 30 s: age of remote updates when applied
 //	scuttlebutt_clean                                       0 or 1     1: state is exact for all that is known
@@ -177,6 +212,7 @@
 //	scuttlebutt_tombstones              space               updates    held that only remove something
 //	scuttlebutt_expired_updates         space               updates    held that have expired
 //	scuttlebutt_stored_bytes            space               bytes      of keys and values held
+//	scuttlebutt_dead_bytes              space               bytes      of those, what belongs to tombstones and expired updates
 //	scuttlebutt_space_limit             space, limit        any        keys: what retained updates less tombstones and expired
 //	                                                                   ones may be; bytes: what stored bytes may be; infinite
 //	                                                                   without a limit

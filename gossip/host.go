@@ -34,6 +34,12 @@ func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) er
 		return err
 	}
 	err := h.write(f, false)
+	for wait && errors.Is(err, ErrJoining) {
+		if err := h.node.awaitAdmission(ctx); err != nil {
+			return err
+		}
+		err = h.write(f, false)
+	}
 	switch {
 	case !errors.Is(err, ErrThrottled):
 		return err

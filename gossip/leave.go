@@ -52,35 +52,36 @@ func (n *Node) Close() error {
 }
 
 // handOver gossips as fast as it may until a peer has shown that it has this
-// node's updates, or until there is no peer, and reports whether it need not wait
-// longer.
+// node's updates, and then that it knows that there will be no more (R13); or until
+// there is no peer. It reports whether it need not wait longer.
 func (n *Node) handOver(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, handOver)
 	defer cancel()
 	ticker := time.NewTicker(max(n.cfg.MinInterval/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
-		if n.handedOver() || !n.hasPeers() {
+		if !n.hasPeers() {
 			return true
 		}
+		done := false
 		// The only error is ErrClosed, and then ctx is done, too.
 		_ = n.do(func(now time.Time) (engine.Output, error) {
+			published := n.engine.Published() >= n.engine.Vector().Version(n.engine.Self())
+			if done = n.engine.HasDeparted(); published && !n.engine.IsDeparting() {
+				n.engine.Depart(now)
+			}
 			n.engine.Hurry(now)
 			return engine.Output{}, nil
 		})
+		if done {
+			return true
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return false
 		}
 	}
-}
-
-// handedOver reports whether a peer knows all that was written here.
-func (n *Node) handedOver() bool {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.engine.Published() >= n.engine.Vector().Version(n.engine.Self())
 }
 
 func (n *Node) hasPeers() bool {

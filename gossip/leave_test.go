@@ -44,7 +44,7 @@ func TestLeaveHandsOver(t *testing.T) {
 	}
 }
 
-// With nothing to hand over, or nobody to take it, leaving takes no time.
+// With nothing to hand over leaving takes but a goodbye, and no time if there is nobody.
 func TestLeaveAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{})
@@ -60,8 +60,8 @@ func TestLeaveAtOnce(t *testing.T) {
 		if err := b.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(start); d != 0 {
-			t.Errorf("took %v, want no time", d)
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("took %v, want at most 100 ms", d)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package gossip
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -89,8 +90,21 @@ var (
 	descCleanings  = desc("cleanings_total", "Cleaning exchanges that a clean peer granted.")
 	descRebased    = desc("rebased_total", "Horizons freed of what died with its holders.")
 	descRepairs    = desc("repairs_total", "Repairs begun.")
-	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought or dropped.")
+	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought.")
+	descRepairedB  = desc("repaired_bytes_total", "Bytes of updates that repairs brought.")
+	descDamaged    = desc("damaged_updates_total", "Updates that were not any more what they were when they came.")
+	descReports    = desc("reports_total", "Reports to the other members of what is known here, written.")
+	descCollected  = desc("collected_updates_total", "Tombstones and expired updates dropped because all members know them.")
+	descCollectedB = desc("collected_bytes_total", "Bytes of tombstones and expired updates that were dropped.")
+	descResets     = desc("resets_total", "Times that this node was brought up to date on what was collected without it.")
+	descDead       = desc("reset_updates_total", "Dead updates that resets removed.")
+	descDeadB      = desc("reset_bytes_total", "Bytes of dead updates that resets removed.")
+	descVanished   = desc("vanished_total", "Replicas of which nothing has to be known any more.")
 
+	descRetired    = desc("retired_nodes", "Node names of which something is over.")
+	descLag        = desc("stable_lag_seconds", "Age of the oldest tombstone or expired update that waits to be collected; 0 when none does.")
+	descBlocked    = desc("collection_blocked", "Members and conditions that keep tombstones from being collected.")
+	descDeadBytes  = desc("dead_bytes", "Bytes of tombstones and expired updates held in a space.", "space")
 	descClean      = desc("clean", "1 while the state is exact for all that is known, 0 while an update is on its way.")
 	descPending    = desc("pending", "Updates that peers know and this node does not, as last seen.")
 	descReplicas   = desc("replicas", "Replicas of which something is known.")
@@ -124,6 +138,15 @@ var scalars = []struct {
 	{descRebased, func(s engine.Stats) uint64 { return s.Rebased }},
 	{descRepairs, func(s engine.Stats) uint64 { return s.Repairs }},
 	{descRepaired, func(s engine.Stats) uint64 { return s.Repaired }},
+	{descRepairedB, func(s engine.Stats) uint64 { return s.RepairedBytes }},
+	{descDamaged, func(s engine.Stats) uint64 { return s.Damaged }},
+	{descReports, func(s engine.Stats) uint64 { return s.Reports }},
+	{descCollected, func(s engine.Stats) uint64 { return s.Collected }},
+	{descCollectedB, func(s engine.Stats) uint64 { return s.CollectedBytes }},
+	{descResets, func(s engine.Stats) uint64 { return s.Resets }},
+	{descDead, func(s engine.Stats) uint64 { return s.Dead }},
+	{descDeadB, func(s engine.Stats) uint64 { return s.DeadBytes }},
+	{descVanished, func(s engine.Stats) uint64 { return s.Vanished }},
 }
 
 // Describe implements prometheus.Collector.
@@ -133,7 +156,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		descExchanges, descUpdates, descBytes, descMessages, descDropped, descTransport,
-		descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
+		descRetired, descLag, descBlocked, descDeadBytes, descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
 		descWatchers, descUnseen,
 	} {
 		ch <- d
@@ -176,6 +199,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descClean, clean)
 	gauge(descPending, float64(status.Pending))
 	gauge(descReplicas, float64(status.Vector.Len()))
+	gauge(descRetired, float64(status.Retired))
+	gauge(descBlocked, float64(len(status.Waiting)))
+	lag := 0.0
+	if !status.Oldest.IsZero() {
+		lag = max(time.Since(status.Oldest).Seconds(), 0)
+	}
+	gauge(descLag, lag)
 	gauge(descWatchers, float64(c.node.watches.count.Load()))
 	gauge(descUnseen, float64(c.node.watches.pending.Load()))
 	c.collectMembers(gauge)
@@ -219,6 +249,7 @@ func collectSpaces(count func(*prometheus.Desc, uint64, ...string), gauge func(*
 		gauge(descRetained, float64(s.Updates), s.Space)
 		gauge(descTombstones, float64(s.Tombstones), s.Space)
 		gauge(descExpired, float64(s.Expired), s.Space)
+		gauge(descDeadBytes, float64(s.DeadBytes), s.Space)
 		gauge(descStored, float64(s.Bytes), s.Space)
 	}
 	for _, s := range spaces {
@@ -232,6 +263,7 @@ func collectSpaces(count func(*prometheus.Desc, uint64, ...string), gauge func(*
 		relayed.Updates += s.Updates
 		relayed.Tombstones += s.Tombstones
 		relayed.Bytes += s.Bytes
+		relayed.DeadBytes += s.DeadBytes
 	}
 	report(relayed)
 }

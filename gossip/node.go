@@ -43,6 +43,13 @@ var (
 	// ErrClock is returned by writes while this node's clock is far ahead of most
 	// others'.
 	ErrClock = engine.ErrClock
+	// ErrJoining is returned by writes that are told not to wait, in the first moments of
+	// a node that found others: before one of them has taken it for a member.
+	ErrJoining = engine.ErrJoining
+	// ErrUnknownNode is returned by Retire for a name of which nothing is known.
+	ErrUnknownNode = engine.ErrUnknownNode
+	// ErrAlive is returned by Retire for a node that is not gone.
+	ErrAlive = engine.ErrAlive
 )
 
 // Node is a running member of a cluster. All methods are safe for concurrent use.
@@ -60,12 +67,14 @@ type Node struct {
 	// for mu only. It is taken before mu.
 	order   sync.Mutex
 	watches watches // its loops are guarded by order
+	trouble trouble // that was logged; guarded by order
 
 	mu        sync.RWMutex // guards the engine, the models, and what follows
 	engine    *engine.Engine
 	spaces    map[string]*host // attached
 	armed     time.Time        // when the timer loop will wake up; zero: it is up
 	conflicts uint64           // of model types that were logged
+	joining   chan struct{}    // closed when local writes are taken; nil: they are
 	leaving   bool             // no more writes
 	closed    error            // no more calls of the engine, and why
 
@@ -93,6 +102,10 @@ type Status struct {
 	Rates   flowcontrol.Rates // of this node's writes; Maximum is infinite while they are not held back
 	Spaces  []engine.SpaceStatus
 	Stats   engine.Stats
+	Stable  time.Time // everything older is known to all members (R7); zero: unknown, or nothing waits to be collected
+	Oldest  time.Time // of the tombstones and expired updates that wait to be collected; zero: none do
+	Waiting []string  // what keeps tombstones from being collected: members and conditions, by name; empty: nothing
+	Retired int       // node names of which something is over: they left, were lost, or have begun later lives (R13)
 }
 
 // Start starts a node and returns when it can be used: it listens, and one
@@ -104,18 +117,20 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	n, err := newNode(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if n.transport == nil {
-		if n.transport, err = listen(ctx, cfg); err != nil {
+	t := cfg.Transport
+	if t == nil {
+		var err error
+		if t, err = listen(ctx, cfg); err != nil {
 			return nil, err
 		}
 	}
-	if err := n.register(); err != nil {
+	n, err := newNode(cfg, t)
+	if err == nil {
+		err = n.register()
+	}
+	if err != nil {
 		if cfg.Transport == nil {
-			_ = n.transport.Close(canceled()) // the registry's error matters more
+			_ = t.Close(canceled()) // the first error matters more
 		}
 		return nil, err
 	}
@@ -125,8 +140,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// newNode returns a node at rest, whose transport is nil unless cfg has one.
-func newNode(cfg Config) (*Node, error) {
+// newNode returns a node at rest.
+func newNode(cfg Config, t transport.Transport) (*Node, error) {
 	now := time.Now()
 	seed := cfg.Seed
 	if seed == 0 {
@@ -134,18 +149,23 @@ func newNode(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
-		transport: cfg.Transport, codec: wire.New(cfg.Cluster),
+		transport: t, codec: wire.New(cfg.Cluster),
 		spaces:   map[string]*host{},
 		throttle: newThrottle(cfg),
 		wake:     make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.patience, n.hurry = context.WithCancel(context.Background())
+	joining := n.hasPeers()
+	if joining {
+		n.joining = make(chan struct{})
+	}
 	var err error
 	n.engine, err = engine.New(now, engine.Config{
 		Self:    clock.Replica{Node: cfg.Name, Epoch: uint64(max(now.UnixMilli(), 1))},
 		Cluster: cfg.Cluster, Codec: n.codec, Rand: rand.New(rand.NewSource(seed)),
 		Interval: cfg.Interval, MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
 		Budget: cfg.Budget, Order: cfg.Order, Flow: n.throttle.flow(), MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
+		Collect: true, RemoveAfter: cfg.RemoveAfter, ReportInterval: cfg.ReportInterval, Joining: joining, JoinTimeout: joinTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("gossip: start: %w", err)
@@ -173,7 +193,33 @@ func (n *Node) Status() Status {
 	s.Rates = n.throttle.rates(time.Now())
 	s.Spaces = n.engine.Spaces()
 	s.Stats = n.engine.Stats()
+	s.Retired = len(n.engine.Retired())
+	stable, waiting := n.engine.Stable()
+	if s.Waiting = waiting; stable > 0 {
+		s.Stable = stable.Time()
+	}
+	if oldest := n.engine.OldestDead(); oldest > 0 {
+		s.Oldest = oldest.Time()
+	}
 	return s
+}
+
+// Retire declares a node lost for good: one that failed and will never come back, or
+// whose name will not be used again. What it wrote stays. What it wrote that no reachable
+// node has is not waited for any more, and it does not count for the majority of nodes
+// that collecting tombstones takes. All others learn of it by gossip. If the node lives
+// all the same it becomes a new replica, and keeps what it wrote that was not known here.
+// Errors: ErrAlive for a member that has not failed, ErrUnknownNode, ErrClosed, ctx's.
+func (n *Node) Retire(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return n.do(func(now time.Time) (engine.Output, error) {
+		if name == n.cfg.Name {
+			return engine.Output{}, fmt.Errorf("%w: %q is this node", ErrAlive, name)
+		}
+		return engine.Output{}, n.engine.Retire(now, name)
+	})
 }
 
 // Done returns a channel that is closed when the node is: by Close, by Leave, or
@@ -204,7 +250,12 @@ func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Outp
 	if n.closed != nil {
 		return engine.Output{}, n.closed
 	}
-	out, err := f(time.Now())
+	now := time.Now()
+	out, err := f(now)
+	if n.joining != nil && !n.engine.IsJoining(now) {
+		close(n.joining)
+		n.joining = nil
+	}
 	if next := n.engine.Next(); next.Before(n.armed) {
 		n.armed = next
 		select {
@@ -222,6 +273,7 @@ func (n *Node) handle(out engine.Output) {
 		n.send(e)
 	}
 	n.watches.note(out.Changed)
+	n.noteTrouble()
 	if n.metrics == nil {
 		return
 	}

@@ -44,6 +44,8 @@ const (
 //	GET /v1/kv?prefix=P   {"key": "value in base64", …}; &limit=N&after=K for pages
 //	GET /v1/watch?prefix=P  server-sent events, see watch
 //	GET /v1/members       [{"name", "addr", "state", "self"}, …]
+//	POST /v1/members/{name}/retire  204: a failed node is declared lost for good;
+//	                      404 if nothing is known of it, 409 if it is alive
 //	GET /v1/status        this node's view of itself and the data
 //	GET /healthz          ok
 //	GET /metrics          Prometheus
@@ -86,6 +88,12 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if escaped, ok := strings.CutPrefix(path, "/v1/kv/"); ok {
 		a.key(w, r, escaped)
 		return
+	}
+	if escaped, ok := strings.CutPrefix(path, "/v1/members/"); ok {
+		if escaped, ok := strings.CutSuffix(escaped, "/retire"); ok {
+			a.retire(w, r, escaped)
+			return
+		}
 	}
 	route, ok := a.routes[path]
 	switch {
@@ -192,6 +200,9 @@ func (a *api) write(w http.ResponseWriter, r *http.Request, f func(context.Conte
 		fail(w, http.StatusInsufficientStorage, err.Error()+"; delete something, or raise -max-keys or -max-bytes")
 	case errors.Is(err, gossip.ErrClosed):
 		fail(w, http.StatusServiceUnavailable, "the daemon is ending")
+	case errors.Is(err, gossip.ErrJoining):
+		w.Header().Set("Retry-After", retry)
+		fail(w, http.StatusServiceUnavailable, "the daemon is joining")
 	case errors.Is(err, gossip.ErrThrottled):
 		w.Header().Set("Retry-After", retry)
 		fail(w, http.StatusServiceUnavailable, "gossip cannot carry more writes now")
@@ -283,6 +294,31 @@ func (a *api) members(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
+func (a *api) retire(w http.ResponseWriter, r *http.Request, escaped string) {
+	name, err := url.PathUnescape(escaped)
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST")
+		fail(w, http.StatusMethodNotAllowed, "use POST")
+		return
+	case err != nil:
+		fail(w, http.StatusBadRequest, "the name is not percent-encoded correctly")
+		return
+	}
+	switch err := a.node.Retire(r.Context(), name); {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.Is(err, gossip.ErrUnknownNode):
+		fail(w, http.StatusNotFound, "no such node")
+	case errors.Is(err, gossip.ErrAlive):
+		fail(w, http.StatusConflict, "the node is alive: end it, or wait until it is taken for failed")
+	case errors.Is(err, gossip.ErrClosed):
+		fail(w, http.StatusServiceUnavailable, "the daemon is ending")
+	default:
+		fail(w, http.StatusInternalServerError, err.Error())
+	}
+}
+
 type statusJSON struct {
 	Name   string               `json:"name"`
 	Epoch  uint64               `json:"epoch"`
@@ -290,6 +326,19 @@ type statusJSON struct {
 	Vector map[string]uint64    `json:"vector"` // "node/epoch": version
 	Spaces map[string]spaceJSON `json:"spaces"`
 	Peers  int                  `json:"peers"`
+
+	Collection collectionJSON `json:"collection"`
+}
+
+// collectionJSON is about what was deleted.
+type collectionJSON struct {
+	Oldest    string   `json:"oldest,omitempty"` // since when the oldest tombstone waits
+	Stable    string   `json:"stable,omitempty"` // all nodes know all that is older
+	Waiting   []string `json:"waiting"`          // who or what keeps tombstones from being collected
+	Collected uint64   `json:"collected"`        // updates
+	Resets    uint64   `json:"resets"`           // times that this daemon was brought up to date on that
+	Repairs   uint64   `json:"repairs"`
+	Retired   int      `json:"retired"` // names of which something is over
 }
 
 type spaceJSON struct {
@@ -313,6 +362,10 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 		Vector: make(map[string]uint64, s.Vector.Len()),
 		Spaces: make(map[string]spaceJSON),
 		Peers:  s.Peers,
+		Collection: collectionJSON{
+			Oldest: rfc3339(s.Oldest), Stable: rfc3339(s.Stable), Waiting: append([]string{}, s.Waiting...),
+			Collected: s.Stats.Collected, Resets: s.Stats.Resets, Repairs: s.Stats.Repairs, Retired: s.Retired,
+		},
 	}
 	for r, v := range s.Vector.All() {
 		out.Vector[r.String()] = uint64(v)
@@ -328,6 +381,14 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	answer(w, http.StatusOK, out)
+}
+
+// rfc3339 is a time as JSON has it here; "" for none.
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 func (a *api) health(w http.ResponseWriter, _ *http.Request) {

@@ -52,15 +52,17 @@ func start(ctx context.Context, o options, logs io.Writer) (*daemon, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	node, err := gossip.Start(ctx, gossip.Config{
-		Name:      o.name,
-		Cluster:   o.cluster,
-		Bind:      o.bind,
-		Advertise: o.advertise,
-		Join:      o.join,
-		Key:       o.key,
-		Flow:      o.flow,
-		Logger:    log,
-		Metrics:   registry,
+		Name:           o.name,
+		Cluster:        o.cluster,
+		Bind:           o.bind,
+		Advertise:      o.advertise,
+		Join:           o.join,
+		Key:            o.key,
+		Flow:           o.flow,
+		RemoveAfter:    o.remove,
+		ReportInterval: o.report,
+		Logger:         log,
+		Metrics:        registry,
 	})
 	if err != nil {
 		listen.Close()

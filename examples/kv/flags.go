@@ -29,6 +29,14 @@ const (
 	maxHeartbeat     = time.Hour
 )
 
+// How long a failed daemon counts as a member, and how often daemons report.
+const (
+	defaultRemove = 10 * time.Minute
+	minRemove     = time.Second
+	defaultReport = 10 * time.Second
+	minReport     = 100 * time.Millisecond
+)
+
 // options are the command line, checked.
 type options struct {
 	name      string
@@ -40,6 +48,8 @@ type options struct {
 	key       []byte
 	flow      gossip.FlowControl
 	heartbeat time.Duration
+	remove    time.Duration
+	report    time.Duration
 	maxKeys   int
 	maxBytes  int64
 	level     slog.Level
@@ -73,6 +83,9 @@ routes:
                                   Last-Event-ID goes on within 2 minutes, or gets
                                   an event "reset" and the state again; a comment
                                   every -heartbeat shows that the daemon lives
+  POST /v1/members/{name}/retire  a failed daemon is lost for good: it does not count
+                                  for the majority that collecting what was deleted
+                                  takes, and nobody waits for what it wrote
   GET /v1/members, /v1/status, /healthz, /metrics
 `
 
@@ -88,6 +101,8 @@ func flagSet(o *options, raw *rawFlags) *flag.FlagSet {
 	fs.StringVar(&raw.key, "key", "", "key that encrypts gossip, in `hex`: 16, 24 or 32 bytes, the same on all nodes (default: plain)")
 	fs.StringVar(&raw.flow, "flow", "quota", "`how` writers are held back while gossip cannot keep up, the same on all nodes: quota, aimd (the paper's) or off")
 	fs.DurationVar(&o.heartbeat, "heartbeat", defaultHeartbeat, "`time` between the comments that show a client of /v1/watch that the daemon lives, 100ms to 1h")
+	fs.DurationVar(&o.remove, "remove-after", defaultRemove, "`time` for which a failed daemon counts as a member, for whom what was deleted is kept; 1s or more")
+	fs.DurationVar(&o.report, "report-interval", defaultReport, "least `time` between two reports to the others while deleted keys wait to be collected, which takes about three; 100ms or more")
 	fs.IntVar(&o.maxKeys, "max-keys", 0, "how many `keys` writes here may fill the daemon with (default: no limit); what others write is always taken")
 	fs.Int64Var(&o.maxBytes, "max-bytes", 0, "the same in `bytes` of keys and values")
 	fs.StringVar(&raw.level, "log-level", "info", "`level` from which logs are written: debug, info, warn or error")
@@ -134,6 +149,12 @@ func parseFlags(args []string) (options, error) {
 	}
 	if o.heartbeat < minHeartbeat || o.heartbeat > maxHeartbeat {
 		return o, fmt.Errorf("-heartbeat: want %v to %v, got %v", minHeartbeat, maxHeartbeat, o.heartbeat)
+	}
+	if o.remove < minRemove {
+		return o, fmt.Errorf("-remove-after: want %v or more, got %v", minRemove, o.remove)
+	}
+	if o.report < minReport {
+		return o, fmt.Errorf("-report-interval: want %v or more, got %v", minReport, o.report)
 	}
 	if o.maxKeys < 0 {
 		return o, fmt.Errorf("-max-keys: want 0 or more, got %d", o.maxKeys)

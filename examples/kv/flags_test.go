@@ -47,6 +47,9 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-heartbeat", "-15s"}, "-heartbeat"},
 		{[]string{"-heartbeat", "99ms"}, "-heartbeat"},
 		{[]string{"-heartbeat", "61m"}, "-heartbeat"},
+		{[]string{"-remove-after", "10"}, "remove-after"},
+		{[]string{"-remove-after", "999ms"}, "-remove-after: want 1s or more, got 999ms"},
+		{[]string{"-report-interval", "99ms"}, "-report-interval: want 100ms or more, got 99ms"},
 		{[]string{"-max-keys", "-1"}, "-max-keys: want 0 or more, got -1"},
 		{[]string{"-max-keys", "many"}, "-max-keys"},
 		{[]string{"-max-bytes", "-1"}, "-max-bytes: want 0 or more, got -1"},
@@ -69,12 +72,12 @@ func TestGoodFlags(t *testing.T) {
 	o, err := parseFlags([]string{
 		"-name", "a", "-bind", ":0", "-http", "[::1]:0", "-advertise", "node.example:7946",
 		"-join", "127.0.0.1:7946, [::1]:7947,db-1.example:7946", "-key", strings.Repeat("0f", 32), "-log-level", "debug",
-		"-heartbeat", "100ms", "-flow", "aimd", "-max-keys", "5", "-max-bytes", "5000000000",
+		"-heartbeat", "100ms", "-remove-after", "1m", "-report-interval", "2s", "-flow", "aimd", "-max-keys", "5", "-max-bytes", "5000000000",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" || o.heartbeat != 100*time.Millisecond || o.flow != gossip.FlowAIMD || o.maxKeys != 5 || o.maxBytes != 5e9 {
+	if len(o.join) != 3 || o.join[1] != "[::1]:7947" || len(o.key) != 32 || o.level != -4 || o.cluster != "kv" || o.heartbeat != 100*time.Millisecond || o.remove != time.Minute || o.report != 2*time.Second || o.flow != gossip.FlowAIMD || o.maxKeys != 5 || o.maxBytes != 5e9 {
 		t.Errorf("options = %+v", o)
 	}
 	host, err := os.Hostname()
@@ -91,7 +94,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Errorf("kv -help = %d, stderr %q", code, stderr.String())
 	}
-	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "flow", "heartbeat", "max-keys", "max-bytes", "log-level"} {
+	for _, flag := range []string{"name", "bind", "http", "join", "cluster", "key", "advertise", "flow", "heartbeat", "remove-after", "report-interval", "max-keys", "max-bytes", "log-level"} {
 		if !strings.Contains(stdout.String(), "\n  -"+flag+" ") {
 			t.Errorf("help does not list -%s", flag)
 		}

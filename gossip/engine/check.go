@@ -57,8 +57,8 @@ func (e *Engine) checkLog(r *replica) error {
 
 // counts says what a space has, for comparison.
 func (s *space) counts() string {
-	return fmt.Sprintf("%d updates, %d tombstones, %d that will expire, %d that have, %d bytes, hash %x",
-		s.updates, s.tombstones, s.expiring, s.expired, s.bytes, s.hash.Bytes())
+	return fmt.Sprintf("%d updates, %d tombstones, %d that will expire, %d that have, %d bytes, %d of them dead, hash %x",
+		s.updates, s.tombstones, s.expiring, s.expired, s.bytes, s.deadBytes, s.hash.Bytes())
 }
 
 // checkSpace recounts a space and looks for retained updates of one key of

@@ -58,12 +58,15 @@ func (e *Engine) bury(r *replica, u *model.Update) {
 // are forgotten.
 func (g *graves) add(one grave, waiting func() int) {
 	if n := len(*g); n >= 1024 && n >= 2*waiting() {
-		g.keep(func(o grave) bool {
-			_, ok := o.replica.log.get(o.version)
-			return ok
-		})
+		g.keep(grave.isRetained)
 	}
 	heap.Push(g, one)
+}
+
+// isRetained reports whether the update is still there.
+func (g grave) isRetained() bool {
+	_, ok := g.replica.log.get(g.version)
+	return ok
 }
 
 // keep forgets all others.
@@ -98,13 +101,16 @@ func (e *Engine) tend(now time.Time) {
 	if len(e.graves) == 0 && e.collected == 0 && len(e.reports.slots) == 0 && !e.hasEmpty() {
 		return
 	}
+	for len(e.graves) > 0 && !e.graves[0].isRetained() {
+		heap.Pop(&e.graves)
+	}
 	v := e.look(now)
 	if e.reportDue(now, v) {
 		e.writeReport(now, v)
 		v = e.look(now)
 	}
 	if e.dead() == 0 && !v.idle {
-		e.stableAt, e.unstable = 0, ""
+		e.stableAt, e.unstable = 0, nil
 		return
 	}
 	if e.stableAt, e.unstable = e.stable(v); e.stableAt > 0 {
@@ -114,6 +120,15 @@ func (e *Engine) tend(now time.Time) {
 		}
 		e.bid(now, v, e.stableAt)
 	}
+}
+
+// OldestDead returns when the oldest of the tombstones and expired updates that wait to be
+// collected in attached spaces died, about; 0 if none wait.
+func (e *Engine) OldestDead() clock.Timestamp {
+	if len(e.graves) == 0 || e.dead() == 0 {
+		return 0
+	}
+	return e.graves[0].time
 }
 
 // hasEmpty reports whether there is a replica that wrote and of which nothing is
@@ -136,7 +151,7 @@ func (e *Engine) collect(through clock.Timestamp) (more bool) {
 		e.forget(g.replica, u)
 		e.lift(g.replica, g.version)
 		e.collected = max(e.collected, g.time)
-		e.stats.Collected++
+		e.countCollected(u)
 	}
 	return len(e.graves) > 0 && e.graves[0].time <= through
 }
@@ -163,8 +178,13 @@ func (e *Engine) raiseFloor(r *replica, floor clock.Version, hlc clock.Timestamp
 	for _, u := range dead {
 		e.spaces[u.Space].model.Remove(u)
 		e.forget(r, u)
-		e.stats.Collected++
+		e.countCollected(u)
 	}
+}
+
+func (e *Engine) countCollected(u *model.Update) {
+	e.stats.Collected++
+	e.stats.CollectedBytes += uint64(bytesOf(u))
 }
 
 // lift raises the floor of r.

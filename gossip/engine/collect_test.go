@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,7 +118,7 @@ func TestMinorityCollectsNothing(t *testing.T) {
 	if w.tombstones() != 2 {
 		t.Errorf("%d tombstones are left of two", w.tombstones())
 	}
-	if at, why := w.nodes[0].e.Stable(); at != 0 || why != "2 of 5 known nodes are members: no majority" {
+	if at, why := w.nodes[0].e.Stable(); at != 0 || !slices.Contains(why, "2 of 5 known nodes are members: no majority") {
 		t.Errorf("stable up to %v, %q", at, why)
 	}
 }
@@ -155,7 +156,7 @@ func TestOneThatDoesNotCollect(t *testing.T) {
 	if w.tombstones() != 3 {
 		t.Errorf("%d tombstones are left of three", w.tombstones())
 	}
-	if _, why := w.nodes[0].e.Stable(); why != "without has not reported" {
+	if _, why := w.nodes[0].e.Stable(); !slices.Equal(why, []string{"without has not reported"}) {
 		t.Errorf("what stands against it: %q", why)
 	}
 }

@@ -58,7 +58,7 @@ type Engine struct {
 	scrubbed   scrubber
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
-	unstable   string          // why
+	unstable   []string        // why
 	dirtySince time.Time       // meaningful while behind > 0
 
 	stolen  bool      // somebody else writes under self: it needs a new epoch (R1)
@@ -234,8 +234,9 @@ func (e *Engine) Floors() clock.Vector {
 }
 
 // Stable returns the time up to which everything is known to all members, by this
-// node's last look (R7); 0 while that is not known, and why.
-func (e *Engine) Stable() (through clock.Timestamp, why string) { return e.stableAt, e.unstable }
+// node's last look (R7); 0 while that is not known, and who or what stands against it.
+// While nothing waits to be collected there is no look, and neither.
+func (e *Engine) Stable() (through clock.Timestamp, why []string) { return e.stableAt, e.unstable }
 
 // Stats returns what has been counted since New.
 func (e *Engine) Stats() Stats { return e.stats }

@@ -52,6 +52,7 @@ func (e *Engine) lapse(now time.Time, out *Output) {
 			s.past = g.time
 			s.expiring--
 			s.expired++
+			s.deadBytes += bytesOf(u)
 			e.stats.Expired++
 			e.bury(g.replica, u)
 			e.hlc.Observe(g.time)

@@ -195,6 +195,8 @@ func (e *Engine) bringDoom(out *Output) {
 	for _, d := range e.doomed {
 		if r := e.lookup(d.Replica); r != nil {
 			if en, ok := r.log.get(d.Version); ok {
+				e.stats.Dead++
+				e.stats.DeadBytes += uint64(bytesOf(en.update))
 				e.discard(r, en, out)
 			}
 		}

@@ -140,8 +140,10 @@ func account(s *space, en entry, sign int, hasher *hasher) {
 	switch {
 	case u.IsTombstone():
 		s.tombstones += sign
+		s.deadBytes += int64(sign) * bytesOf(u)
 	case s.isPast(u):
 		s.expired += sign
+		s.deadBytes += int64(sign) * bytesOf(u)
 	case u.Expires != 0:
 		s.expiring += sign
 	}

@@ -198,6 +198,9 @@ func (e *Engine) Depart(now time.Time) {
 	e.hurry(now)
 }
 
+// IsDeparting reports whether Depart was called.
+func (e *Engine) IsDeparting() bool { return e.departed }
+
 // Rejoin takes a Depart back: the node goes on as a new replica.
 func (e *Engine) Rejoin() { e.departed, e.goodbye = false, false }
 

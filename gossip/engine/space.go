@@ -24,6 +24,7 @@ type space struct {
 	expiring   int // updates that will expire
 	expired    int // and that have
 	bytes      int64
+	deadBytes  int64 // of tombstones, and of what has expired
 }
 
 // space returns the state of a space and makes it if need be; nil when the
@@ -118,9 +119,15 @@ func (e *Engine) Detach(name string) []*model.Update {
 	e.alarms.keep(others)
 	s.model, s.expirer, s.limits, s.past = nil, nil, Limits{}, 0
 	s.expiring, s.expired = s.expiring+s.expired, 0
+	s.deadBytes = 0
 	var all []*model.Update
 	for _, r := range e.order {
-		all = append(all, r.of(s)...)
+		for _, u := range r.of(s) {
+			if u.IsTombstone() {
+				s.deadBytes += bytesOf(u)
+			}
+			all = append(all, u)
+		}
 	}
 	return all
 }
@@ -142,7 +149,7 @@ func (e *Engine) Spaces() []SpaceStatus {
 	for _, s := range e.spaceOrder {
 		all = append(all, SpaceStatus{
 			Space: s.name, Attached: s.model != nil, Type: s.modelType, Conflict: e.conflict(s),
-			Updates: s.updates, Tombstones: s.tombstones, Expired: s.expired, Bytes: s.bytes,
+			Updates: s.updates, Tombstones: s.tombstones, Expired: s.expired, Bytes: s.bytes, DeadBytes: s.deadBytes,
 			Limits: s.limits, Refused: s.refused, Hash: s.hash,
 		})
 	}

@@ -10,6 +10,7 @@ type SpaceStatus struct {
 	Tombstones int
 	Expired    int   // retained updates that have expired: they wait to be collected, as tombstones do
 	Bytes      int64 // keys and values of retained updates
+	DeadBytes  int64 // and of tombstones and expired updates among them
 	Limits     Limits
 	Refused    uint64 // writes, because of the limits
 	Hash       Hash   // SH: of retained updates that are never collected
@@ -37,7 +38,10 @@ type Stats struct {
 	Reports          uint64 // written (R6)
 	Expired          uint64 // updates that have, each once
 	Collected        uint64 // tombstones and expired updates dropped because all members know them (R8)
+	CollectedBytes   uint64 // of their keys and values
 	Resets           uint64 // dotted syncs that this node went through (R9)
+	Dead             uint64 // updates that those removed
+	DeadBytes        uint64 // of their keys and values
 	GivenUp          uint64 // replicas of former members whose lost updates are waited for no longer (R12)
 	TypeConflicts    uint64 // peers seen to have a model of another type under a name that is attached here
 	Vanished         uint64 // replicas of which nobody needs to know any more (R13)
@@ -46,6 +50,7 @@ type Stats struct {
 	Damaged          uint64 // retained updates that were found not to be what was retained (R12)
 	Repairs          uint64 // repairs started (R12)
 	Repaired         uint64 // updates that repairs brought
+	RepairedBytes    uint64 // of their keys and values
 }
 
 // ExchangeStats counts exchanges that this node initiated, by how they ended,

@@ -109,35 +109,42 @@ func (e *Engine) versionOf(id clock.Replica) clock.Version {
 
 // stable returns the time up to which every member knows everything (R7), or 0 and
 // what stands against it.
-func (e *Engine) stable(v *view) (clock.Timestamp, string) {
-	switch {
-	case !e.Clean():
-		return 0, "this node is not clean"
-	case e.headless:
-		return 0, "there are more replicas than MaxReplicas"
-	case 2*(len(v.members)+1) <= v.known && !e.cfg.Unsafe.Minority:
-		return 0, fmt.Sprintf("%d of %d known nodes are members: no majority", len(v.members)+1, v.known)
-	case v.lacking != (clock.Replica{}):
-		return 0, fmt.Sprintf("updates of %v, no member's, are known to exist and not here", v.lacking)
+func (e *Engine) stable(v *view) (clock.Timestamp, []string) {
+	var why []string
+	against := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	if !e.Clean() {
+		against("this node is not clean")
+	}
+	if e.headless {
+		against("there are more replicas than MaxReplicas")
+	}
+	if 2*(len(v.members)+1) <= v.known && !e.cfg.Unsafe.Minority {
+		against("%d of %d known nodes are members: no majority", len(v.members)+1, v.known)
+	}
+	if v.lacking != (clock.Replica{}) {
+		against("updates of %v, no member's, are known to exist and not here", v.lacking)
 	}
 	least := e.complete(v)
 	for i, s := range v.members {
 		switch {
 		case s == nil:
-			return 0, fmt.Sprintf("%s has not reported", v.names[i])
+			against("%s has not reported", v.names[i])
+			continue
 		case e.versionOf(s.Member) < s.Head:
-			return 0, fmt.Sprintf("not all of %s is known here", v.names[i])
+			against("not all of %s is known here", v.names[i])
 		case s.View != v.hash:
-			return 0, fmt.Sprintf("%s reported with other members", v.names[i])
+			against("%s reported with other members", v.names[i])
 		case s.Outside != v.outside:
-			return 0, fmt.Sprintf("%s reported with other updates of former members", v.names[i])
+			against("%s reported with other updates of former members", v.names[i])
+		case s.Safe == 0:
+			against("%s had not heard from all others when it reported", v.names[i])
 		}
 		least = min(least, s.Safe)
 	}
-	if least == 0 {
-		return 0, "a member has not heard from all others since its latest report"
+	if len(why) > 0 {
+		return 0, why
 	}
-	return least, ""
+	return least, nil
 }
 
 // lastEpoch returns the highest epoch of a node of which this node knows updates, 0 if

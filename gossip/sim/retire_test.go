@@ -3,6 +3,7 @@ package sim_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,7 +155,7 @@ func TestRetirementAndMajority(t *testing.T) {
 	}
 	remove(t, s, at, "k5")
 	run(t, s, 2*time.Minute)
-	if _, why := at.Engine().Stable(); tombstones(s) == 0 || why != "2 of 5 known nodes are members: no majority" {
+	if _, why := at.Engine().Stable(); tombstones(s) == 0 || !slices.Contains(why, "2 of 5 known nodes are members: no majority") {
 		t.Fatalf("%d tombstones are left, for: %q", tombstones(s), why)
 	}
 	if err := s.Retire(at, s.Node("n1")); !errors.Is(err, engine.ErrAlive) {
@@ -167,7 +168,7 @@ func TestRetirementAndMajority(t *testing.T) {
 	}
 	if err := s.Until(time.Minute, "two of three have collected", func() bool { return tombstones(s) == 0 }); err != nil {
 		_, why := at.Engine().Stable()
-		t.Fatalf("%v: %s", err, why)
+		t.Fatalf("%v: %q", err, why)
 	}
 	converge(t, s, time.Minute)
 	if got := get(at, "k3"); got != "value" {
