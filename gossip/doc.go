@@ -102,6 +102,8 @@
 //   - [ErrThrottled]: gossip cannot carry more now, and the write was told not to wait,
 //     or, then wrapped with the context's error, not any longer. Nothing was written.
 //   - [ErrQuota]: the space is full (see [SpaceConfig]). Nothing was written.
+//   - [ErrJoining]: the node has found others a moment ago, and the write was told not to
+//     wait.
 //   - [ErrAttached], [ErrNotAttached]: the space has a model already, or has none.
 //   - [ErrModelType]: the space has, or had, a model of another type.
 //   - [model.ErrDetached]: the space was detached.

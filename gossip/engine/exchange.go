@@ -110,6 +110,7 @@ func (e *Engine) heed(now time.Time, p *peer, m *Message, out *Output) *Message 
 		return nil
 	}
 	e.forgetRebase(p)
+	p.assembly = nil
 	rest.Digest.Entries, rest.Exceptions, rest.Batches, rest.Reports, rest.Hashes = nil, nil, nil, nil, nil
 	rest.Credit, rest.Same, rest.Admits, rest.Cleaning = 0, false, false, false
 	return &rest

@@ -143,7 +143,7 @@ func (e *Engine) floorsBelow(theirs []DigestEntry) bool {
 		for i < len(theirs) && theirs[i].Replica.Compare(r.id) < 0 {
 			i++
 		}
-		if r.floor > 0 && (i == len(theirs) || theirs[i].Replica != r.id || theirs[i].Version < r.floor) {
+		if r.floor > 0 && !r.over && (i == len(theirs) || theirs[i].Replica != r.id || theirs[i].Version < r.floor) {
 			return false
 		}
 	}

@@ -313,7 +313,7 @@ func (e *Engine) cut(now time.Time, t Retirement, out *Output) {
 	if r == nil {
 		return
 	}
-	r.head = min(r.head, t.Final)
+	r.head, r.floor = min(r.head, t.Final), min(r.floor, t.Final)
 	if r.version <= t.Final {
 		return
 	}
