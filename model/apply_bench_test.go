@@ -24,6 +24,16 @@ func BenchmarkApply(b *testing.B) {
 		{"Counter", func() model.Handle { return new(model.Counter) }, func(m model.Handle, i int) error {
 			return m.(*model.Counter).Add(ctx, key(i), int64(i%7)-2)
 		}},
+		{"Set", func() model.Handle { return new(model.Set[string]) }, func(m model.Handle, i int) error {
+			if s := m.(*model.Set[string]); i%5 == 0 {
+				return s.Delete(ctx, "set", key(i))
+			} else {
+				return s.Add(ctx, "set", key(i))
+			}
+		}},
+		{"Register", func() model.Handle { return new(model.Register[int]) }, func(m model.Handle, i int) error {
+			return m.(*model.Register[int]).Set(ctx, key(i), i)
+		}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			updates := written(b, bb.fresh, bb.write)

@@ -44,99 +44,29 @@ func TestCounterKeepsTheLaws(t *testing.T) {
 	})
 }
 
-// ledger is what was done to one counter, as updates: what each added, or had seen.
-type ledger map[clock.Dot]struct {
-	n    int64
-	seen map[clock.Dot]bool // nil: it added
-}
-
-// value is the slow obvious counter: what was added, and no reset known has seen.
-func (l ledger) value(known map[clock.Dot]bool) (sum int64) {
-	gone := map[clock.Dot]bool{}
-	for dot := range known {
-		maps.Copy(gone, l[dot].seen)
-	}
-	for dot := range known {
-		if !gone[dot] {
-			sum += l[dot].n
-		}
-	}
-	return sum
-}
-
 // A reset takes what its writer had seen, and nothing else, whoever added meanwhile,
 // and however often nodes began anew; totals survive that.
 func TestCounterAgainstObvious(t *testing.T) {
 	for seed := range uint64(300) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		var nodes []*host
-		known := map[*host]map[clock.Dot]bool{}
-		begin := func(i int) {
-			h := attach(new(model.Counter))
-			h.replica = clock.Replica{Node: string(rune('a' + i)), Epoch: uint64(len(known) + 1)}
-			known[h] = map[clock.Dot]bool{}
-			nodes = slices.Insert(nodes, i, h)
-		}
-		for i := range 3 {
-			begin(i)
-		}
-		log := ledger{}
-		all := map[clock.Replica][]*model.Update{}
+		c := newCrowd(t, seed, func() model.Handle { return new(model.Counter) })
+		added, n := map[clock.Dot]int64{}, int64(0)
+		c.carries = func(d clock.Dot) bool { return added[d] == 0 } // resets do
 		for step := range 40 {
-			i := rng.IntN(len(nodes))
-			h := nodes[i]
-			m := h.model.(*model.Counter)
-			switch rng.IntN(8) {
-			case 0, 1, 2:
-				n := int64(rng.IntN(20) - 6)
-				before := h.version
-				if err := m.Add(t.Context(), "c", n); err != nil {
-					t.Fatal(err)
+			h := c.step(func(h *host) error {
+				m := h.model.(*model.Counter)
+				if n = int64(c.rng.IntN(20) - 6); c.rng.IntN(4) == 0 {
+					n = 0
+					return m.Reset(t.Context(), "c")
 				}
-				if h.version > before {
-					d := clock.Dot{Replica: h.replica, Version: h.version}
-					log[d] = struct {
-						n    int64
-						seen map[clock.Dot]bool
-					}{n: n}
-					known[h][d] = true
-					all[h.replica] = append(all[h.replica], h.log[len(h.log)-1])
-				}
-			case 3:
-				before, seen := h.version, maps.Clone(known[h])
-				for dot := range known[h] { // it stands for the resets before it, too
-					maps.Copy(seen, log[dot].seen)
-				}
-				if err := m.Reset(t.Context(), "c"); err != nil {
-					t.Fatal(err)
-				}
-				if h.version > before {
-					d := clock.Dot{Replica: h.replica, Version: h.version}
-					log[d] = struct {
-						n    int64
-						seen map[clock.Dot]bool
-					}{seen: seen}
-					known[h][d] = true
-					all[h.replica] = append(all[h.replica], h.log[len(h.log)-1])
-				}
-			case 4:
-				if rng.IntN(4) == 0 { // it starts again, empty
-					nodes = slices.Delete(nodes, i, i+1)
-					begin(i)
-				}
-			default: // what others wrote arrives, of each replica in order
-				for _, r := range slices.SortedFunc(maps.Keys(all), clock.Replica.Compare) {
-					us, have := all[r], 0
-					for have < len(us) && known[h][us[have].Dot] {
-						have++
-					}
-					for _, u := range us[have : have+rng.IntN(len(us)-have+1)] {
-						h.receive(u)
-						known[h][u.Dot] = true
-					}
+				return m.Add(t.Context(), "c", n)
+			}, func(u *model.Update) { added[u.Dot] = n })
+			gone, want := c.gone(h, c.carries), int64(0)
+			for dot := range c.known[h] {
+				if !gone[dot] {
+					want += added[dot]
 				}
 			}
-			if got, want := m.Value("c"), log.value(known[nodes[i]]); nodes[i] == h && got != want {
+			if got := h.model.(*model.Counter).Value("c"); got != want {
 				t.Fatalf("seed %d, step %d: %d, want %d", seed, step, got, want)
 			}
 		}

@@ -3,6 +3,8 @@ package model_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
@@ -23,4 +25,48 @@ func ExampleCounter() {
 	// Output:
 	// /about 0
 	// /home 3
+}
+
+func ExampleSet() {
+	var carts model.Set[string]
+	attach(&carts)
+
+	ctx := context.Background()
+	_ = carts.Add(ctx, "amy", "tea", "rice")
+	_ = carts.Add(ctx, "bob", "salt")
+	_ = carts.Delete(ctx, "amy", "tea")
+
+	for item := range carts.All("amy") {
+		fmt.Println(item)
+	}
+	fmt.Println(carts.Contains("amy", "tea"), carts.Len("bob"))
+	// Output:
+	// rice
+	// false 1
+}
+
+// Two nodes set a register at the same time: both values stay until somebody who has
+// seen both sets it again.
+func ExampleRegister_Resolve() {
+	var here, there model.Register[string]
+	a, b := attach(&here), attach(&there)
+	b.replica.Node = "b"
+
+	ctx := context.Background()
+	_ = here.Set(ctx, "title", "On gossip")
+	_ = there.Set(ctx, "title", "On rumours")
+	a.receive(b.log[0]) // in a program, gossip does that
+
+	for _, s := range here.Values("title") {
+		fmt.Println(s.Replica.Node, s.Value)
+	}
+	_ = here.Resolve(ctx, "title", func(titles []string) string {
+		slices.Sort(titles)
+		return strings.Join(titles, " / ")
+	})
+	fmt.Println(here.Get("title"))
+	// Output:
+	// b On rumours
+	// a On gossip
+	// On gossip / On rumours true
 }
