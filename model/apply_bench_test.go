@@ -34,6 +34,13 @@ func BenchmarkApply(b *testing.B) {
 		{"Register", func() model.Handle { return new(model.Register[int]) }, func(m model.Handle, i int) error {
 			return m.(*model.Register[int]).Set(ctx, key(i), i)
 		}},
+		{"Log", func() model.Handle { return new(model.Log[int]) }, func(m model.Handle, i int) error {
+			if l := m.(*model.Log[int]); i%5000 == 0 {
+				return l.Truncate(ctx, benchKeys)
+			} else {
+				return l.Append(ctx, i)
+			}
+		}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			updates := written(b, bb.fresh, bb.write)

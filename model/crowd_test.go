@@ -102,3 +102,8 @@ func (c *crowd) gone(h *host, do func(clock.Dot) bool) dots {
 	}
 	return gone
 }
+
+// at returns the node that writes as a replica.
+func (c *crowd) at(r clock.Replica) *host {
+	return c.nodes[slices.IndexFunc(c.nodes, func(h *host) bool { return h.replica == r })]
+}

@@ -70,3 +70,20 @@ func ExampleRegister_Resolve() {
 	// a On gossip
 	// On gossip / On rumours true
 }
+
+func ExampleLog() {
+	var audit model.Log[string]
+	attach(&audit)
+
+	ctx := context.Background()
+	_ = audit.Append(ctx, "amy came", "amy went")
+	_ = audit.Append(ctx, "bob came")
+	_ = audit.Truncate(ctx, 2)
+
+	for e := range audit.All() {
+		fmt.Println(e.Replica.Node, e.Version, e.Value)
+	}
+	// Output:
+	// a 2 amy went
+	// a 3 bob came
+}
