@@ -41,6 +41,9 @@ func BenchmarkApply(b *testing.B) {
 				return l.Append(ctx, i)
 			}
 		}},
+		{"Presence", func() model.Handle { return new(model.Presence[int]) }, func(m model.Handle, i int) error {
+			return m.(*model.Presence[int]).Set(ctx, i)
+		}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			updates := written(b, bb.fresh, bb.write)

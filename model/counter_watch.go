@@ -35,7 +35,7 @@ func (m *Counter) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[CounterCh
 			same:  func(_ string, a, b int64) bool { return a == b },
 			state: cfg.State,
 		}
-		watchStates(ctx, m.host, w, func(c stateChange[int64]) (CounterChange, bool) {
+		watchStates(ctx, m.host, w, w, func(c stateChange[int64]) (CounterChange, bool) {
 			return CounterChange{Name: c.key, Value: c.now, Old: c.old}, true
 		}, func(c CounterChange, more bool) bool {
 			c.More = more

@@ -87,3 +87,18 @@ func ExampleLog() {
 	// a 2 amy went
 	// a 3 bob came
 }
+
+func ExamplePresence() {
+	type role struct{ Name, Zone string }
+	var roles model.Presence[role]
+	attach(&roles) // as node a
+
+	ctx := context.Background()
+	_ = roles.Set(ctx, role{"web", "north"})
+	_ = roles.Set(ctx, role{"web", "south"})
+
+	for node, r := range roles.All() {
+		fmt.Println(node, r.Name, r.Zone)
+	}
+	// Output: a web south
+}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"errors"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -13,7 +14,8 @@ var errNoSelf = errors.New("model: the host does not say which replica it writes
 // [Presence] need one: what they write depends on what this replica wrote before.
 type SelfHost interface {
 	// Self returns the replica of the next update. It is called between RLock and
-	// RUnlock, or in the function of a Write; it may be another one each time (R1).
+	// RUnlock, in the function of a Write, or by Apply; it may be another one each time
+	// (R1).
 	Self() clock.Replica
 }
 
@@ -30,10 +32,11 @@ type StableHost interface {
 // [Presence] takes everybody for present.
 type MemberHost interface {
 	// Standing returns what is known of a node; this node itself is Present. It is
-	// called between RLock and RUnlock, or in the function of a Write.
+	// called between RLock and RUnlock, in the function of a Write, or by a Watcher while
+	// it is told something.
 	Standing(node string) Standing
 	// First reports whether this node has the first name of all that are present:
-	// what one of them should do, it does. It is called as Standing is.
+	// what one of them should do, it does. It is called in the function of a Write.
 	First() bool
 }
 
@@ -43,16 +46,16 @@ type Standing uint8
 // The ways in which a node stands to the cluster.
 const (
 	Present Standing = iota // alive, for all that is known
-	Absent                  // failed not long ago: it may come back
-	Removed                 // it left, failed long ago, or was never heard of
+	Absent                  // it failed not long ago, or is not known yet: it may come
+	Removed                 // it left, failed long ago, or was not heard of for as long
 )
 
 // MemberWatcher is a [Watcher] that wants to know of members, too. Hosts that are a
 // [MemberHost] tell it, under the rules of Note.
 type MemberWatcher interface {
 	Watcher
-	// NoteMember says that a node is present from now on, or is not any more.
-	NoteMember(node string, present bool)
+	// NoteMember says that the standing of a node has changed.
+	NoteMember(node string)
 }
 
 // Tender is a [Handle] that puts its space in order when its host says so: after
@@ -60,6 +63,6 @@ type MemberWatcher interface {
 // any lock, never twice at a time, and soon; not for every change.
 type Tender interface {
 	Handle
-	// Tend does what there is to do, mostly nothing. After an error it is called again.
-	Tend() error
+	// Tend does what there is to do, mostly nothing; after an error it is called again.
+	Tend(ctx context.Context) error
 }

@@ -182,11 +182,8 @@ func TestLogTruncate(t *testing.T) {
 func TestLogTruncatesForTheDead(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		var m model.Log[string]
-		h := &memberHost{host: attach(new(model.Log[string])), first: first, standing: map[string]model.Standing{"b": model.Absent, "c": model.Removed}}
-		h.model = &m
-		if err := m.Bind(h); err != nil {
-			t.Fatal(err)
-		}
+		h := attachMember(&m)
+		h.first, h.standing["b"], h.standing["c"] = first, model.Absent, model.Removed
 		for i, node := range []string{"b", "c", "d"} {
 			h.receive(&model.Update{Dot: clock.Dot{Replica: clock.Replica{Node: node}, Version: 1}, Time: clock.Timestamp(i + 1), Key: []byte{1, 1}, Value: []byte(node)})
 		}

@@ -38,7 +38,7 @@ func (m *Register[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[Regis
 			same:  func(_ string, a, b []*Update) bool { return slices.Equal(a, b) },
 			state: cfg.State,
 		}
-		watchStates(ctx, m.host, w, func(c stateChange[[]*Update]) (RegisterChange[V], bool) {
+		watchStates(ctx, m.host, w, w, func(c stateChange[[]*Update]) (RegisterChange[V], bool) {
 			return RegisterChange[V]{Name: c.key, Values: m.siblings(c.now)}, true
 		}, func(c RegisterChange[V], more bool) bool {
 			c.More = more

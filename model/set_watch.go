@@ -41,7 +41,7 @@ func (m *Set[T]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[SetChange[
 			same:  func(string, struct{}, struct{}) bool { return true },
 			state: cfg.State,
 		}
-		watchStates(ctx, m.host, w, func(c stateChange[struct{}]) (SetChange[T], bool) {
+		watchStates(ctx, m.host, w, w, func(c stateChange[struct{}]) (SetChange[T], bool) {
 			name, _, _ := splitKey([]byte(c.key))
 			elem, ok := m.elem([]byte(c.key))
 			return SetChange[T]{Set: name, Elem: elem, Deleted: !c.is}, ok

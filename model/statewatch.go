@@ -105,11 +105,11 @@ func (w *stateWatcher[S]) compact() {
 	}
 }
 
-// watchStates is the loop of a watch: it gives show each change, and whether another
-// one of the same moment follows. show converts what it shows by convert, which says
-// false for what users cannot see.
-func watchStates[S, C any](ctx context.Context, h Host, w *stateWatcher[S], convert func(stateChange[S]) (C, bool), show func(c C, more bool) bool) {
-	for range h.Watch(ctx, w) {
+// watchStates is the loop of a watch that is told, or is, w: it gives show each change,
+// and whether another one of the same moment follows. show is given what convert makes
+// of a change, which says false for what users cannot see.
+func watchStates[S, C any](ctx context.Context, h Host, told Watcher, w *stateWatcher[S], convert func(stateChange[S]) (C, bool), show func(c C, more bool) bool) {
+	for range h.Watch(ctx, told) {
 		changes := w.taken
 		var next C
 		found := false
