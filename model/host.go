@@ -31,10 +31,11 @@ type StableHost interface {
 // MemberHost is a [Host] that knows the members of the cluster. Without one,
 // [Presence] takes everybody for present.
 type MemberHost interface {
-	// Standing returns what is known of a node; this node itself is Present. It is
-	// called between RLock and RUnlock, in the function of a Write, or by a Watcher while
-	// it is told something.
-	Standing(node string) Standing
+	// Standing returns what is known of a node; this node itself is Present. heard is the
+	// time of the latest update of it that is here: one that is not known to membership
+	// may be new, if that is not long ago. It is called between RLock and RUnlock, in the
+	// function of a Write, or by a Watcher while it is told something.
+	Standing(node string, heard clock.Timestamp) Standing
 	// First reports whether this node has the first name of all that are present:
 	// what one of them should do, it does. It is called in the function of a Write.
 	First() bool

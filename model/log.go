@@ -139,7 +139,7 @@ func (m *Log[T]) truncate(ctx context.Context, all [][]logEntry, old func(*Updat
 	slices.Sort(nodes)
 	return m.host.Write(ctx, true, func(tx *Tx) error {
 		for _, node := range nodes {
-			if n := m.nodes[node]; n != nil && n.cut.compare(cuts[node]) < 0 && m.mayTruncate(node) {
+			if n := m.nodes[node]; n != nil && n.cut.compare(cuts[node]) < 0 && m.mayTruncate(node, cuts[node].time) {
 				tx.Put(Draft{Key: []byte(node), Kind: Tombstone, Value: cuts[node].append(nil)})
 			}
 		}
@@ -147,13 +147,14 @@ func (m *Log[T]) truncate(ctx context.Context, all [][]logEntry, old func(*Updat
 	})
 }
 
-// mayTruncate reports whether this node may delete what another one appended.
-func (m *Log[T]) mayTruncate(node string) bool {
+// mayTruncate reports whether this node may delete what another one appended up to some
+// time.
+func (m *Log[T]) mayTruncate(node string, heard clock.Timestamp) bool {
 	if node == m.self.Self().Node {
 		return true
 	}
 	h, ok := m.host.(MemberHost)
-	return ok && h.Standing(node) == Removed && h.First()
+	return ok && h.Standing(node, heard) == Removed && h.First()
 }
 
 // Len returns the number of events, those that do not decode included.

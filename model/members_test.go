@@ -1,6 +1,9 @@
 package model_test
 
-import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+import (
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
 
 // memberHost is a host that knows members.
 type memberHost struct {
@@ -19,7 +22,7 @@ func attachMember(h model.Handle) *memberHost {
 	return n
 }
 
-func (h *memberHost) Standing(node string) model.Standing { return h.standing[node] }
+func (h *memberHost) Standing(node string, _ clock.Timestamp) model.Standing { return h.standing[node] }
 
 func (h *memberHost) First() bool { return h.first }
 

@@ -172,7 +172,7 @@ func (m *Presence[V]) tend(tx *Tx) (due bool) {
 	}
 	var gone []string
 	for name, u := range m.nodes { // order: sorted below
-		if isLive(u) && name != self.Node && m.members.Standing(name) == Removed {
+		if isLive(u) && name != self.Node && m.members.Standing(name, u.Time) == Removed {
 			gone = append(gone, name)
 		}
 	}
@@ -252,7 +252,7 @@ func (m *Presence[V]) writer() clock.Replica {
 // shown returns what is shown of a node, nil if nothing is.
 func (m *Presence[V]) shown(node string) *Update {
 	u := m.nodes[node]
-	if !isLive(u) || m.members != nil && m.members.Standing(node) != Present {
+	if !isLive(u) || m.members != nil && m.members.Standing(node, u.Time) != Present {
 		return nil
 	}
 	return u
