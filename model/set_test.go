@@ -172,3 +172,73 @@ func TestSetWatch(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
+
+// stableHost is a host that knows what all have.
+type stableHost struct {
+	*host
+	stable clock.Timestamp
+}
+
+func (h *stableHost) Stable() clock.Timestamp { return h.stable }
+
+// What an update had seen is left out once everybody has the update, not before: until
+// then somebody may have what it replaced, and never get it.
+func TestSetLeavesOutWhatIsStable(t *testing.T) {
+	a, b := attach(new(model.Set[string])), attach(new(model.Set[string]))
+	b.replica.Node = "b"
+	var m model.Set[string]
+	c := &stableHost{host: attach(new(model.Map[int]))}
+	c.replica.Node, c.model = "c", &m
+	if err := m.Bind(c); err != nil {
+		t.Fatal(err)
+	}
+	add := func(h *host) *model.Update {
+		t.Helper()
+		if err := h.model.(*model.Set[string]).Add(t.Context(), "s", "x"); err != nil {
+			t.Fatal(err)
+		}
+		return h.log[len(h.log)-1]
+	}
+	first := add(a)
+	b.receive(first)
+	second := add(b)
+	for _, tt := range []struct {
+		stable clock.Timestamp
+		want   string
+	}{{0, "{a/1:1 b/1:1}"}, {first.Time, "{a/1:1 b/1:1}"}, {second.Time - 1, "{a/1:1 b/1:1}"}, {second.Time, "{b/1:1}"}} {
+		c.receive(first)
+		c.receive(second)
+		c.stable = tt.stable
+		third := add(c.host)
+		if got := third.Context.String(); got != tt.want {
+			t.Errorf("stable up to %v: context %s, want %s", tt.stable, got, tt.want)
+		}
+		c.remove(third) // as it was
+	}
+}
+
+// However often 10 nodes write to an element, its context has a component for each.
+func TestSetContextOfTenWriters(t *testing.T) {
+	var hosts []*host
+	for i := range 10 {
+		h := attach(new(model.Set[string]))
+		h.replica.Node = fmt.Sprint("n", i)
+		hosts = append(hosts, h)
+	}
+	for range 5 {
+		for _, h := range hosts {
+			if err := h.model.(*model.Set[string]).Add(t.Context(), "s", "x"); err != nil {
+				t.Fatal(err)
+			}
+			u := h.log[len(h.log)-1]
+			if n := u.Context.Len(); n > 10 || u.Version > 1 && n != 10 {
+				t.Fatalf("context %v, want the 10 that wrote", u.Context)
+			}
+			for _, o := range hosts {
+				if o != h {
+					o.receive(u)
+				}
+			}
+		}
+	}
+}
