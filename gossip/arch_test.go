@@ -44,9 +44,11 @@ var own = map[string][]string{
 	"gossip/store/storetest":         {"clock", "model", "gossip/store"},
 	"gossip": {"clock", "model", "flowcontrol", "gossip/engine", "gossip/wire", "gossip/transport",
 		"gossip/transport/swim", "gossip/store", "gossip/store/memory"},
-	"examples/kv":      {"clock", "model", "gossip"},
-	"examples/cluster": {"clock", "model", "gossip", "gossip/transport", "gossip/transport/swim"},
-	"bench":            {"clock", "model", "flowcontrol", "gossip", "gossip/engine", "gossip/wire", "gossip/sim"},
+	"examples/kv":       {"clock", "model", "gossip"},
+	"examples/counter":  {"model", "gossip"},
+	"examples/presence": {"model", "gossip"},
+	"examples/cluster":  {"clock", "model", "gossip", "gossip/transport", "gossip/transport/swim"},
+	"bench":             {"clock", "model", "flowcontrol", "gossip", "gossip/engine", "gossip/wire", "gossip/sim"},
 }
 
 // third lists the third parties by import path prefix, and where each may be
@@ -56,7 +58,7 @@ var third = map[string][]string{
 	"github.com/vmihailenco/msgpack/v5":   {"gossip/wire", "model"},
 	"github.com/prometheus/client_golang": {"gossip", "examples/kv", "examples/cluster"},
 	"github.com/zeebo/xxh3":               {"gossip/engine"},
-	"golang.org/x/term":                   {"examples/cluster"},
+	"golang.org/x/term":                   {"examples/cluster", "examples/presence"},
 	"gonum.org/v1/plot":                   {"bench"},
 	"golang.org/x/time":                   {"gossip"},
 	"github.com/cockroachdb/datadriven":   {},

@@ -21,6 +21,9 @@ import (
 type Config struct {
 	Name    string // required: this node's stable name, unique in the cluster, at most 128 bytes of UTF-8
 	Cluster string // cluster id: nodes of different ids never exchange anything; default "scuttlebutt"
+	// Metadata is what this node says of itself at first, in any form; see
+	// [Node.SetMetadata] and [Member]. Nil: nothing.
+	Metadata []byte
 
 	// Bind is the host:port for gossip, UDP and TCP; default "127.0.0.1:7946". Port
 	// 0 takes a free one.

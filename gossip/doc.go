@@ -51,6 +51,15 @@
 // [ErrNameTaken], in Start or, if they could not see each other then, by itself
 // later on; watch [Node.Done].
 //
+// # Members
+//
+// [Node.Members] lists who is there, as this node sees it, with what each says of
+// itself: Config.Metadata, later [Node.SetMetadata], in any form and of any size up to
+// Config.MaxUpdate. [Node.MemberEvents] is a loop over what changes. Metadata is a
+// model.Presence in a space of the node's own; for typed values, or several of them,
+// attach one. A node that fails shows none until it returns; when it has been gone for
+// Config.RemoveAfter, or leaves, the first by name of the others deletes what there is.
+//
 // # Concurrency
 //
 // All methods of Node, and of the handles of package model, are safe for

@@ -105,6 +105,7 @@ func (n *Node) membership() {
 			for _, c := range moved {
 				n.engine.SetPeer(now, c.name, c.state)
 			}
+			n.setStandings(moved)
 			n.throttle.setPeers(now, r.alive())
 			return engine.Output{}, nil
 		})

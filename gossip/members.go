@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"slices"
@@ -11,7 +12,8 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
-// MemberEvent says that a member came, went or changed state.
+// MemberEvent says that a member came, went, changed its state, or says something else
+// of itself.
 type MemberEvent struct {
 	Member
 	Before transport.State // meaningless when Joined
@@ -22,11 +24,11 @@ type MemberEvent struct {
 // is closed. Nodes that left or failed are known for a while.
 func (n *Node) Members() []Member {
 	members, _ := n.members()
-	return members
+	return n.withMetadata(members)
 }
 
 // members returns the members, and a channel that is closed when they change.
-func (n *Node) members() ([]Member, <-chan struct{}) {
+func (n *Node) members() ([]transport.Member, <-chan struct{}) {
 	select {
 	case <-n.done:
 		return nil, n.done
@@ -44,11 +46,12 @@ func (n *Node) MemberEvents(ctx context.Context) iter.Seq[MemberEvent] {
 	return func(yield func(MemberEvent) bool) {
 		seen := map[string]Member{}
 		for {
+			described := n.described.next()
 			members, changed := n.members()
 			if changed == n.done {
 				return
 			}
-			for _, e := range memberEvents(seen, members) {
+			for _, e := range memberEvents(seen, n.withMetadata(members)) {
 				if ctx.Err() != nil || !yield(e) {
 					return
 				}
@@ -59,6 +62,7 @@ func (n *Node) MemberEvents(ctx context.Context) iter.Seq[MemberEvent] {
 			case <-n.done:
 				return
 			case <-changed:
+			case <-described:
 			}
 		}
 	}
@@ -73,7 +77,7 @@ func memberEvents(seen map[string]Member, members []Member) []MemberEvent {
 		known[m.Name] = true
 		old, ok := seen[m.Name]
 		seen[m.Name] = m
-		if !ok || old.State != m.State || old.Addr != m.Addr {
+		if !ok || old.State != m.State || old.Addr != m.Addr || !bytes.Equal(old.Metadata, m.Metadata) {
 			events = append(events, MemberEvent{Member: m, Before: old.State, Joined: !ok})
 		}
 	}
@@ -117,7 +121,7 @@ type peerMove struct {
 }
 
 // update takes the newest list of members and returns which peers moved, by name.
-func (r *roster) update(now time.Time, members []Member) []peerMove {
+func (r *roster) update(now time.Time, members []transport.Member) []peerMove {
 	var moved []peerMove
 	listed := make(map[string]bool, len(members))
 	for _, m := range members {

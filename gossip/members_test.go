@@ -12,10 +12,10 @@ import (
 
 // members parses "a! b? c- d." : alive without a mark, suspect?, failed-, left.;
 // self has a star.
-func parseMembers(s string) []Member {
-	var list []Member
+func parseMembers(s string) []transport.Member {
+	var list []transport.Member
 	for _, f := range strings.Fields(s) {
-		m := Member{Name: strings.TrimRight(f, "?-.*"), Addr: "x"}
+		m := transport.Member{Name: strings.TrimRight(f, "?-.*"), Addr: "x"}
 		switch f[len(f)-1] {
 		case '?':
 			m.State = transport.Suspect
@@ -86,7 +86,11 @@ func TestMemberEventsTimeline(t *testing.T) {
 		{"a me*", "a+alive"},
 	} {
 		var got []string
-		for _, ev := range memberEvents(seen, parseMembers(e.members)) {
+		var members []Member
+		for _, m := range parseMembers(e.members) {
+			members = append(members, Member{Member: m})
+		}
+		for _, ev := range memberEvents(seen, members) {
 			if ev.Joined {
 				got = append(got, ev.Name+"+"+ev.State.String())
 			} else {

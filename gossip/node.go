@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/wire"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // Errors that callers tell apart.
@@ -68,15 +70,19 @@ type Node struct {
 	order   sync.Mutex
 	watches watches // its loops are guarded by order
 	trouble trouble // that was logged; guarded by order
+	tenders tenders
 
 	mu        sync.RWMutex // guards the engine, the models, and what follows
 	engine    *engine.Engine
 	spaces    map[string]*host // attached
-	armed     time.Time        // when the timer loop will wake up; zero: it is up
-	conflicts uint64           // of model types that were logged
-	joining   chan struct{}    // closed when local writes are taken; nil: they are
-	leaving   bool             // no more writes
-	closed    error            // no more calls of the engine, and why
+	standings standings
+	armed     time.Time     // when the timer loop will wake up; zero: it is up
+	conflicts uint64        // of model types that were logged
+	joining   chan struct{} // closed when local writes are taken; nil: they are
+	leaving   bool          // no more writes
+	closed    error         // no more calls of the engine, and why
+
+	described described
 
 	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
 	done  chan struct{} // closed when the node is
@@ -89,7 +95,13 @@ type Node struct {
 }
 
 // Member is a node of the cluster.
-type Member = transport.Member
+type Member struct {
+	transport.Member
+	// Metadata is what the node says of itself, by Config.Metadata or SetMetadata; nil if
+	// nothing, if it is not here yet, or while the node is not there. It is the
+	// receiver's own.
+	Metadata []byte
+}
 
 // Status is a node's view of itself and of the data.
 type Status struct {
@@ -97,10 +109,10 @@ type Status struct {
 	Addr    string
 	Clean   bool // the models' state is exact for everything in Vector (R4)
 	Vector  clock.Vector
-	Pending uint64            // versions that peers know and this node does not, as last seen
-	Peers   int               // alive or suspect members besides this one
-	Rates   flowcontrol.Rates // of this node's writes; Maximum is infinite while they are not held back
-	Spaces  []engine.SpaceStatus
+	Pending uint64               // versions that peers know and this node does not, as last seen
+	Peers   int                  // alive or suspect members besides this one
+	Rates   flowcontrol.Rates    // of this node's writes; Maximum is infinite while they are not held back
+	Spaces  []engine.SpaceStatus // without the node's own
 	Stats   engine.Stats
 	Stable  time.Time // everything older is known to all members (R7); zero: unknown, or nothing waits to be collected
 	Oldest  time.Time // of the tombstones and expired updates that wait to be collected; zero: none do
@@ -137,6 +149,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.loops.Go(n.receive)
 	n.loops.Go(n.rounds)
 	n.loops.Go(n.membership)
+	n.loops.Go(n.tend)
 	return n, nil
 }
 
@@ -150,9 +163,11 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
 		transport: t, codec: wire.New(cfg.Cluster),
-		spaces:   map[string]*host{},
-		throttle: newThrottle(cfg),
-		wake:     make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
+		spaces:    map[string]*host{},
+		throttle:  newThrottle(cfg),
+		standings: standings{of: map[string]model.Standing{}, known: now.Add(cfg.RemoveAfter)},
+		tenders:   tenders{spaces: map[string]model.Tender{}, wake: make(chan struct{}, 1)},
+		wake:      make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	n.patience, n.hurry = context.WithCancel(context.Background())
 	joining := n.hasPeers()
@@ -170,7 +185,7 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip: start: %w", err)
 	}
-	return n, nil
+	return n, n.describe()
 }
 
 // Status returns what the node knows now; what it knew last, once it is closed.
@@ -191,7 +206,7 @@ func (n *Node) Status() Status {
 	s.Vector = n.engine.Vector()
 	s.Pending = n.engine.Pending()
 	s.Rates = n.throttle.rates(time.Now())
-	s.Spaces = n.engine.Spaces()
+	s.Spaces = slices.DeleteFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Space == metadataSpace })
 	s.Stats = n.engine.Stats()
 	s.Retired = len(n.engine.Retired())
 	stable, waiting := n.engine.Stable()
@@ -274,6 +289,7 @@ func (n *Node) handle(out engine.Output) {
 	}
 	n.watches.note(out.Changed)
 	n.noteTrouble()
+	n.noteTended(out.Changed)
 	if n.metrics == nil {
 		return
 	}

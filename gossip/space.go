@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -35,8 +36,9 @@ func (c SpaceConfig) Validate() error {
 // Attach makes h the model of a space, a name of 1 to 128 bytes of UTF-8, and
 // applies what is known of that space before it returns. Nodes attach a space
 // whenever they like; those that do not still pass its updates on. All nodes must
-// attach the same type of model. Errors: ErrAttached, ErrModelType, ErrClosed, or
-// that the handle is attached already.
+// attach the same type of model. Names that begin with "gossip:" are the node's own.
+// Errors: ErrAttached, ErrModelType, ErrClosed, or that the handle is attached
+// already.
 func (n *Node) Attach(space string, h model.Handle) error {
 	return n.AttachWith(space, h, SpaceConfig{})
 }
@@ -48,10 +50,16 @@ func (n *Node) AttachWith(space string, h model.Handle, cfg SpaceConfig) error {
 		return fmt.Errorf("gossip: space name of %d bytes, from 1 to %d", len(space), engine.MaxName)
 	case !utf8.ValidString(space):
 		return fmt.Errorf("gossip: space name %q is not UTF-8", space)
+	case strings.HasPrefix(space, reserved):
+		return fmt.Errorf("gossip: space name %q begins with %q, which is the node's own", space, reserved)
 	}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	return n.attach(space, h, cfg)
+}
+
+func (n *Node) attach(space string, h model.Handle, cfg SpaceConfig) error {
 	return n.do(func(now time.Time) (engine.Output, error) {
 		if err := n.engine.Attachable(space, h); err != nil { // before h is bound for good
 			return engine.Output{}, err
@@ -65,6 +73,10 @@ func (n *Node) AttachWith(space string, h model.Handle, cfg SpaceConfig) error {
 		}
 		n.engine.SetLimits(space, engine.Limits{MaxKeys: cfg.MaxKeys, MaxBytes: cfg.MaxBytes})
 		n.spaces[space] = host
+		if t, ok := h.(model.Tender); ok {
+			n.tenders.spaces[space] = t
+			n.tenders.signal()
+		}
 		return n.engine.Expire(now), nil // what has expired long ago does not show at all
 	})
 }
@@ -81,12 +93,13 @@ func (n *Node) Detach(space string) error {
 	var h *host
 	var retained []*model.Update
 	err := n.do(func(time.Time) (engine.Output, error) {
-		if h = n.spaces[space]; h == nil {
+		if h = n.spaces[space]; h == nil || strings.HasPrefix(space, reserved) {
 			return engine.Output{}, fmt.Errorf("%w: %q", ErrNotAttached, space)
 		}
 		h.detached = true
 		delete(n.spaces, space)
 		n.watches.end(space)
+		delete(n.tenders.spaces, space)
 		retained = n.engine.Detach(space)
 		return engine.Output{}, nil
 	})

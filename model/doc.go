@@ -9,10 +9,26 @@
 //
 // # Models in this package
 //
-// [Map] is a map from strings to values of any type. Of several writes to one
-// key the one with the largest (timestamp, replica, version) wins, and a delete
-// is a write like the others. [Map.SetTTL] sets a value that expires: it hides what is
-// older as long as it is held, but does not show any more.
+//	you want                                          model       when two write at the same time
+//	a value for each key: settings, routes, flags     Map         the later write wins
+//	how often, how much: hits, quotas, votes          Counter     both count; a reset takes what it has seen
+//	who or what belongs: members, tags, carts         Set         an add wins over a delete
+//	a value that nobody may lose: documents, drafts   Register    both values stay until somebody has seen both
+//	what happened: an audit trail, a feed, a chat     Log         both are there, in one order everywhere
+//	what each node is: role, load, address            Presence    they cannot: each node sets its own
+//
+// [Map] is for nearly everything, and costs least. [Map.SetTTL] sets a value that expires:
+// it hides what is older as long as it is held, but does not show any more. Do not keep a number in it that
+// several nodes change by [Map.Update]: of two changes at the same time one is lost;
+// that is what [Counter] is for. Do not keep a list in a value for the same reason;
+// use a [Set], or a [Log] if the order counts. A [Register] never loses a value, but
+// then somebody must decide; [Register.Resolve] is the place. A [Log] keeps everything
+// until nodes truncate what they appended. [Presence] is for what is true only while
+// its node is there.
+//
+// Map, Counter, Set and Register hold any number of keys, counters, sets and
+// registers by name: one space is enough. Each type's comment states its conflict rule
+// in its first sentence, and what it costs.
 //
 // Models here are typed handles: what a program attaches to a node is also what
 // it reads and writes. The zero value of a handle is ready to be attached. Until
@@ -25,7 +41,8 @@
 // [Map.Watch] is a loop over what changes, local and remote writes alike, on
 // request with the state first. It shows every key's latest value, the last one
 // included, and skips what came in between when it is slower than the writes; it
-// never holds them up. [Map.Update] changes a value depending on what it is.
+// never holds them up. The other models have the same. [Map.Update] changes a value
+// depending on what it is.
 //
 // # Laws
 //
@@ -52,6 +69,21 @@
 // supersede an increment by the next one; a counter whose updates carry the
 // replica's running total may.
 //
+// The usual mistakes, and the law of package modeltest that each breaks:
+//
+//	the order of arrival decides                            convergence
+//	equal timestamps are not told apart, for instance       supersession
+//	  by the dots of their updates
+//	an increment supersedes the one before                  supersession
+//	a delete leaves no trace, so that what it deleted       supersession
+//	  comes again from somebody else
+//	a delete hides instead of superseding                   removal: deletes are collected
+//	a context of overwritten dots alone: what those had     strict order
+//	  overwritten is alive where they never arrive
+//	the engine's vector as a context: it covers what        strict order
+//	  came with other keys, and was not seen with this one
+//	what has expired is hidden by the clock of its reader   determinism
+//
 // Package [github.com/insecure-scuttlebutt/scuttlebutt/model/modeltest] checks the
 // laws: one call of its Check, from a test of your own, runs your model through
 // random histories, and shows the smallest one found that breaks a law.
@@ -76,8 +108,15 @@
 // To give the model methods for its users, implement [Handle]: keep the [Host]
 // that Bind receives, read between RLock and RUnlock, and write by putting a
 // [Draft] into the [Tx] of Host.Write. Inside that function the state stands
-// still, so a write may depend on what it reads. [Map] is short and shows all of
-// it.
+// still, so a write may depend on what it reads. The example named custom is a whole
+// model in 60 lines, with its test; [Map] is short, too.
+//
+// A host may know more, and a handle may ask for it in Bind: who it writes as
+// ([SelfHost]), up to when all members know everything ([StableHost]), who is there
+// ([MemberHost]). A model in which an update takes the place of what its writer has
+// seen, whatever the clocks say, carries a version vector of its key in
+// Update.Context, made of the dots that it replaces and of their contexts; [Set] and
+// [Register] share theirs in siblings.go.
 //
 // To let them watch it, implement [Watcher], which gathers changes and knows which
 // of them make others unnecessary, and range over Host.Watch, which waits.

@@ -38,6 +38,9 @@ func attach(h model.Handle) *host {
 	return n
 }
 
+// Self implements model.SelfHost.
+func (n *host) Self() clock.Replica { return n.replica }
+
 func (n *host) RLock()   { n.mu.RLock() }
 func (n *host) RUnlock() { n.mu.RUnlock() }
 

@@ -171,7 +171,9 @@ type Watcher interface {
 	// Start is called once, before all others, while the state stands still: what the
 	// model shows now is what comes before the first change that is noted.
 	Start()
-	// Note takes notice of a change, in the order in which they happened.
+	// Note takes notice of a change, in the order in which they happened. Nothing
+	// changes the model meanwhile: the watcher may read it, without a lock, and finds
+	// all changes of the same call.
 	Note(c Change)
 	// Take hands over what was noted and reports whether there was anything.
 	Take() bool

@@ -80,7 +80,8 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 func (e *Engine) onPast(now time.Time, p *peer, m *Message, out *Output) {
 	e.hearHeads(e.current(m.Digest.Entries))
 	if m.Kind != Syn {
-		if !e.isOver(m.From) {
+		// One that is meant for an earlier life of this node says what that one knew.
+		if m.To == e.self.Epoch && !e.isOver(m.From) {
 			e.applyAll(now, p, m, nil, out)
 		}
 		return

@@ -302,6 +302,28 @@ func TestMessageForAnEarlierLife(t *testing.T) {
 	}
 }
 
+// It does so, too, where the life that sent it is over as well (R4).
+func TestLateMessageForAnEarlierLife(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n, r := w.nodes[0], clock.Replica{Node: "r", Epoch: 1}
+	later := syn(1)
+	later.From.Epoch = 2
+	give(t, w, n, later)
+	for _, tt := range []struct {
+		to   uint64
+		want clock.Version
+	}{{n.e.Self().Epoch - 1, 0}, {n.e.Self().Epoch, 1}} {
+		m := message(engine.Push, 1, engine.Batch{Replica: r, Through: 1, Closed: true})
+		m.To = tt.to
+		if _, err := n.e.Step(w.now, m); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.e.Vector().Version(r); got != tt.want {
+			t.Errorf("a message of an earlier life to epoch %d: version %d is known, want %d", tt.to, got, tt.want)
+		}
+	}
+}
+
 // A batch of one's own identity that goes beyond what one wrote shows the thief as
 // a digest does: a new epoch follows, and one's own writes under it (R1).
 func TestStolenIdentityInABatch(t *testing.T) {

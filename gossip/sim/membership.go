@@ -29,6 +29,7 @@ func (s *Sim) setPeer(at, peer *Node, state engine.PeerState) {
 		at.peers[peer] = belief{state, at.Clock()}
 	}
 	at.engine.SetPeer(at.Clock(), peer.name, state)
+	at.noteMember(peer.name)
 	at.reschedule()
 }
 

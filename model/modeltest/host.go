@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 var (
-	_ model.Host = (*host)(nil)
+	_ model.Host     = (*host)(nil)
+	_ model.SelfHost = (*host)(nil)
 
 	errFull   = errors.New("modeltest: the history is full")
 	errMisuse = errors.New("modeltest: the host was misused")
@@ -19,6 +21,8 @@ var (
 type host struct {
 	model.Host // nil: for the methods of which the laws say nothing
 
+	self clock.Replica // zero for models that are not written to
+
 	// issue makes updates of drafts and applies them; nil while nothing may be
 	// written.
 	issue   func([]model.Draft) error
@@ -26,6 +30,9 @@ type host struct {
 	writing bool
 	misuse  string // the first broken rule of model.Host
 }
+
+// Self implements model.SelfHost.
+func (h *host) Self() clock.Replica { return h.self }
 
 // RLock implements model.Host.
 func (h *host) RLock() {

@@ -98,6 +98,7 @@ func (s *sim[M]) run() *Failure {
 		if f != nil {
 			return f
 		}
+		sub.host.self = names[i]
 		s.replicas = append(s.replicas, &replica[M]{subject: sub, id: names[i], index: i})
 	}
 	for _, st := range s.plan.steps {
