@@ -141,14 +141,14 @@ func TestDetachedSpaceIsCounted(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", when, s, want)
 		}
 	}
-	want := engine.SpaceStatus{Space: "s", Attached: true, Updates: 7, Tombstones: 1, Expired: 1}
+	want := engine.SpaceStatus{Space: "s", Attached: true, Updates: 7, Tombstones: 1, Expired: 1, DeadBytes: int64(len("k1") + len("short") + len("v"))}
 	check("attached", want)
 	w.relay(n)
-	want.Attached, want.Expired = false, 0
+	want.Attached, want.Expired, want.DeadBytes = false, 0, int64(len("k1")) // nobody knows what has expired
 	check("detached", want)
 	w.now = w.now.Add(time.Minute)
 	w.attach(n)
-	want.Attached, want.Expired = true, 1
+	want.Attached, want.Expired, want.DeadBytes = true, 1, int64(len("k1")+len("short")+len("v"))
 	check("attached again", want)
 	n.e.SetLimits("s", engine.Limits{MaxKeys: 5})
 	if err := w.write(n, "s", "more", "v"); err == nil {
