@@ -149,6 +149,14 @@ func (e *Engine) giveUp(now time.Time) {
 	}
 }
 
+// giveUpAlone makes a node clean that nobody can rebase: it is the only one that is known.
+func (e *Engine) giveUpAlone(now time.Time) {
+	if e.zombies && e.behind == 0 && e.look(now).known == 1 {
+		e.zombies, e.reset = false, false
+		e.stats.GivenUp++
+	}
+}
+
 // mayRepair reports whether it is time for a repair with p.
 func (e *Engine) mayRepair(now time.Time, p *peer) bool {
 	return p.repair == nil && !now.Before(p.repairFrom)

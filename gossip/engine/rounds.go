@@ -34,6 +34,7 @@ func (e *Engine) Tick(now time.Time) Output {
 		e.eager--
 	case alone:
 		e.interval = e.cfg.MaxInterval
+		e.giveUpAlone(now)
 	case e.interval < e.cfg.Interval:
 		e.interval = min(2*e.interval, e.cfg.Interval)
 	}
