@@ -11,11 +11,16 @@ func (l *Links) Open() (all, pending int) {
 	return len(l.conns), l.pending
 }
 
-// Kept returns how many peers something is kept for.
-func (l *Links) Kept() int {
+// AtRest reports whether nothing is written or dialled.
+func (l *Links) AtRest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.links)
+	for _, k := range l.links {
+		if k.idle != nil || k.dialing {
+			return false
+		}
+	}
+	return true
 }
 
 // DialedBy returns who has dialled the connection to a peer, "" if there is none.
