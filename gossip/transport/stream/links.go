@@ -190,10 +190,9 @@ func (l *Links) evictPending() {
 
 // refuse ends a connection whose handshake failed.
 func (l *Links) refuse(raw net.Conn, err error) {
-	l.end(raw)
-	if l.ctx.Err() != nil {
-		return
+	if l.ctx.Err() == nil {
+		l.count.reject(err)
+		l.cfg.Logger.Debug("stream: connection refused", "addr", raw.RemoteAddr(), "err", err)
 	}
-	l.count.reject(err)
-	l.cfg.Logger.Debug("stream: connection refused", "addr", raw.RemoteAddr(), "err", err)
+	l.end(raw)
 }
