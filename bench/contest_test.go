@@ -46,7 +46,8 @@ func TestContests(t *testing.T) {
 						t.Errorf("%s is %v, in %s", field, r[field], line)
 					}
 				}
-				if r["converged"] != true {
+				// memberlist's broadcasts may get lost.
+				if r["converged"] != true && (r["system"] == "scuttlebutt" || r["case"] == "catchup") {
 					t.Errorf("not converged: %s", line)
 				}
 				got = append(got, r["system"].(string))

@@ -22,7 +22,7 @@
 // so; the connection stays. When a peer cannot be reached, all that waits for it is
 // dropped; it would be old by the time the peer is back. When membership finds that a
 // peer failed or left, its connection is closed. A receive queue that is full drops
-// datagrams, and keeps streams waiting at their sender.
+// datagrams; streams wait at their sender while three quarters of it are full.
 //
 // Each datagram ends in one byte that says so: memberlist hands over this package's own
 // questions the same way.

@@ -44,18 +44,19 @@ func newInbox(maxMessages, maxBytes int) *inbox {
 func (b *inbox) put(p transport.Packet) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.full(p) {
+	if b.closed || b.full(p, len(b.ring), b.maxBytes) {
 		return false
 	}
 	b.add(p)
 	return true
 }
 
-// await queues a packet as soon as there is room for it; false: the inbox was closed.
+// await queues a packet as soon as there is room for it, and some to spare: who waits
+// must not keep out who does not. False: the inbox was closed.
 func (b *inbox) await(p transport.Packet) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !b.closed && b.full(p) {
+	for !b.closed && b.full(p, max(1, len(b.ring)*3/4), b.maxBytes*3/4) {
 		b.waiting++
 		b.room.Wait()
 		b.waiting--
@@ -67,9 +68,10 @@ func (b *inbox) await(p transport.Packet) bool {
 	return true
 }
 
-// full reports whether there is no room for p. mu is held.
-func (b *inbox) full(p transport.Packet) bool {
-	return b.n == len(b.ring) || b.bytes > 0 && b.bytes+len(p.Bytes) > b.maxBytes
+// full reports whether p does not fit into so much room; the first one always does. mu
+// is held.
+func (b *inbox) full(p transport.Packet, packets, bytes int) bool {
+	return b.n >= packets || b.bytes > 0 && b.bytes+len(p.Bytes) > bytes
 }
 
 // add queues p. mu is held.
