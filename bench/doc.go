@@ -3,10 +3,15 @@
 //	go run ./bench paper                 # the paper's experiments, in the simulator: a few minutes
 //	go run ./bench paper -quick          # a small version: seconds, no figures
 //	go run ./bench throttle              # flow control on real sockets: a minute
+//	go run ./bench catchup -runs 5       # a newcomer gets 100,000 keys, beside memberlist
+//	go run ./bench latency -rate 16000   # how soon a write is visible on all of 8 nodes
+//	go run ./bench maxrate               # how many writes per second 8 nodes carry: minutes
+//	go run ./bench idle                  # what 8 nodes cost at rest: minutes
+//	go run ./bench limit                 # what this machine can do at best
 //	go run ./bench paper -h              # all flags
 //
-// Tables go to stdout, progress to stderr. At the end each target has a line, "pass"
-// or "short", with what came out and what was wanted. Exit status: 0 whatever the
+// Tables go to stdout, progress to stderr. At the end of paper and throttle each target
+// has a line, "pass" or "short", with what came out and what was wanted. Exit status: 0 whatever the
 // targets, 1 when something went wrong, 2 for what cannot be done, 130 when
 // interrupted.
 //
@@ -105,4 +110,49 @@
 // how many updates a node lacks at the end of the second, and the staleness of
 // all pairs, looked at ten times. The last third of a run is compared with the second
 // one: the first is for settling.
+//
+// # limit, catchup, latency, maxrate, idle
+//
+// Clusters in one process, on real loopback sockets without encryption, all nodes sharing
+// the processors: what is small here is the work per write, and not the network. Every
+// record has a key of 20 bytes and a value of 100, random ones, which no compression makes
+// smaller. The systems run one after the other in each run, with the same code around
+// them:
+//
+//	scuttlebutt       package gossip with its defaults
+//	memberlist        hashicorp/memberlist with its defaults for local networks, and on it
+//	                  a map as one would write it: each write a broadcast, passed on by whom
+//	                  it was news to; the whole map in each exchange of states; msgpack
+//	memberlist-tuned  the same without compression, gossip every 10 ms, encoded by hand
+//
+// memberlist sends a broadcast a few times, and does not see whether it arrives. So now
+// and then a write misses a node until whole maps are exchanged, by default every 30 s,
+// and the cluster has not converged in time. Maps of more than 20 MiB it does not
+// exchange.
+//
+// catchup starts the clock when the newcomer sends its first message, or begins its
+// exchange of states, and stops it when the newcomer has n keys, which is looked for
+// every 0.2 ms. Membership is established before; so are the others, which have all keys.
+// Nothing has been sent to the newcomer before. After the clock has stopped all values
+// are compared.
+//
+// latency and maxrate start a cluster for each measurement, and let all nodes write
+// their keys in turn, on a clock of their own each, for 2 s that are not measured (less
+// if -duration is less), and then for -duration. A time is from the moment before a
+// write is handed over until it, or a later write of that key, is read on all nodes.
+// Writes that are late because an earlier one had to wait count from when they are
+// handed over: whether all that was asked was written, "writes/s" tells. One write in a
+// hundred is followed, more if that were less than a hundred per second. Looks are
+// 0.2 ms apart, later on 5 % of the age. What is not visible at the end counts with its
+// age. Converged means that 2 s after the last write all nodes show every key's last value.
+// Without a rate that works, maxrate reports 0.
+//
+// idle fills the maps, waits until all is everywhere, for 30 s at most, leaves the
+// cluster alone for 10 s and then measures.
+//
+// Bytes are those written to sockets, membership included, without headers of IP, UDP and
+// TCP; payload is without membership, and without what the transport adds. CPU is that
+// of the process, the measuring included. Heap is the largest growth of all objects,
+// garbage included. With -json there is one object for each result, null for what it does
+// not measure. Nothing else should run on the machine meanwhile.
 package main

@@ -23,6 +23,11 @@ type command struct {
 var commands = []command{
 	{"paper", "the experiments of the paper, in the simulator, beside the published figures", runPaper},
 	{"throttle", "flow control on real sockets: every node writes as fast as it may", runThrottle},
+	{"limit", "what this machine can do: codec, loopback TCP, map, engine", limit.start},
+	{"catchup", "how long a newcomer takes to get everything, beside memberlist", catchup.start},
+	{"latency", "how soon a write is visible on all nodes, beside memberlist", latency.start},
+	{"maxrate", "how many writes per second a cluster carries, beside memberlist", maxrate.start},
+	{"idle", "what a cluster costs in which nothing happens, beside memberlist", idle.start},
 }
 
 // usageError is an error of whoever typed the command line: exit status 2.

@@ -32,6 +32,14 @@ func TestImpossible(t *testing.T) {
 		{"throttle", "-interval", "0s"}, {"throttle", "-interval", "-1s"}, {"throttle", "-interval", "10s"},
 		{"throttle", "-rate", "-1"}, {"throttle", "-rate", "NaN"}, {"throttle", "-rate", "+Inf"},
 		{"throttle", "-value", "-1"}, {"throttle", "-value", "1000000"},
+		{"limit", "more"}, {"limit", "-n", "0"}, {"limit", "-n", "-1"}, {"limit", "-n", "x"}, {"limit", "-nodes", "2"}, {"limit", "-systems", "machine"},
+		{"catchup", "-n", "0"}, {"catchup", "-n", "100000000"}, {"catchup", "-nodes", "1"}, {"catchup", "-nodes", "101"}, {"catchup", "-rate", "1"},
+		{"catchup", "-runs", "0"}, {"catchup", "-runs", "-1"}, {"catchup", "-systems", "nonsense"}, {"catchup", "-systems", ""}, {"catchup", "-json=x"},
+		{"catchup", "-cpuprofile", filepath.Join(file, "below")},
+		{"latency", "-n", "0"}, {"latency", "-nodes", "0"}, {"latency", "-rate", "0"}, {"latency", "-rate", "-1"}, {"latency", "-rate", "NaN"}, {"latency", "-rate", "+Inf"},
+		{"latency", "-duration", "0s"}, {"latency", "-duration", "-1s"}, {"latency", "-duration", "10"}, {"latency", "-duration", "2h"},
+		{"maxrate", "-n", "-1"}, {"maxrate", "-rate", "0.5"}, {"maxrate", "-nodes", "1"}, {"maxrate", "-duration", "1ms"},
+		{"idle", "-n", "0"}, {"idle", "-rate", "1"}, {"idle", "-duration", "1ms"},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), args, &stdout, &stderr)
@@ -51,6 +59,11 @@ func TestHelp(t *testing.T) {
 		{"help", []string{"usage: bench"}},
 		{"paper -h", []string{"usage: bench paper", "-out", "-seed", "-quick"}},
 		{"throttle -h", []string{"usage: bench throttle", "-nodes", "-duration", "-budget", "-rate"}},
+		{"limit -h", []string{"usage: bench limit", "-n ", "-runs", "-json"}},
+		{"catchup -h", []string{"usage: bench catchup", "-n ", "-nodes", "-runs", "-systems", "-json"}},
+		{"latency -h", []string{"usage: bench latency", "-n ", "-nodes", "-rate", "-duration", "-runs"}},
+		{"maxrate -h", []string{"usage: bench maxrate", "-n ", "-nodes", "-rate", "-duration", "-runs"}},
+		{"idle -h", []string{"usage: bench idle", "-n ", "-nodes", "-duration", "-runs"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), strings.Fields(tt.args), &stdout, &stderr); code != 0 || stderr.Len() > 0 {
@@ -81,6 +94,8 @@ func TestInterrupted(t *testing.T) {
 	}{
 		{[]string{"paper", "-quick", "-out", out}, "1 of "},
 		{[]string{"throttle", "-nodes", "2", "-duration", "1h"}, "writes/s"},
+		{[]string{"latency", "-nodes", "2", "-duration", "1h"}, "run 1 of 1"},
+		{[]string{"idle", "-nodes", "2", "-duration", "1h"}, "run 1 of 1"},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var stdout, stderr bytes.Buffer

@@ -36,7 +36,8 @@ var own = map[string][]string{
 	"gossip/sim":                     {"clock", "model", "gossip/engine", "gossip/wire", "flowcontrol"},
 	"gossip/transport":               {},
 	"gossip/transport/memnet":        {"gossip/transport"},
-	"gossip/transport/swim":          {"gossip/transport"},
+	"gossip/transport/stream":        {"gossip/transport"},
+	"gossip/transport/swim":          {"gossip/transport", "gossip/transport/stream"},
 	"gossip/transport/transporttest": {"gossip/transport"},
 	"gossip/store":                   {"clock", "model"},
 	"gossip/store/memory":            {"clock", "model", "gossip/store"},
@@ -48,14 +49,15 @@ var own = map[string][]string{
 	"examples/counter":  {"model", "gossip"},
 	"examples/presence": {"model", "gossip"},
 	"examples/cluster":  {"clock", "model", "gossip", "gossip/transport", "gossip/transport/swim"},
-	"bench":             {"clock", "model", "flowcontrol", "gossip", "gossip/engine", "gossip/wire", "gossip/sim"},
+	"bench": {"clock", "model", "flowcontrol", "gossip", "gossip/engine", "gossip/wire", "gossip/sim",
+		"gossip/transport", "gossip/transport/swim"},
 }
 
 // third lists the third parties by import path prefix, and where each may be
 // used outside of tests.
 var third = map[string][]string{
-	"github.com/hashicorp/memberlist":     {"gossip/transport/swim"},
-	"github.com/vmihailenco/msgpack/v5":   {"gossip/wire", "model"},
+	"github.com/hashicorp/memberlist":     {"gossip/transport/swim", "bench"}, // bench: what one would build otherwise
+	"github.com/vmihailenco/msgpack/v5":   {"gossip/wire", "model", "bench"},
 	"github.com/prometheus/client_golang": {"gossip", "examples/kv", "examples/cluster"},
 	"github.com/zeebo/xxh3":               {"gossip/engine"},
 	"golang.org/x/term":                   {"examples/cluster", "examples/presence"},

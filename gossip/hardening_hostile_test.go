@@ -1,6 +1,7 @@
 package gossip_test
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"sync"
@@ -238,8 +239,9 @@ func beg(t *testing.T, tr *swim.Transport, node string) func() int {
 	}
 }
 
-// A member floods a node with more than it takes: what does not fit is dropped and
-// counted, the node itself and all others go on.
+// A member floods a node with more than it takes, on both channels: datagrams that do not
+// fit are dropped and counted, streams are held back at their sender, the node itself
+// and all others go on.
 func TestFullReceiveQueue(t *testing.T) {
 	f := startFleet(t, 3, func(c *swim.Config) { c.ReceiveQueue = 32 })
 	before := f.converge()
@@ -259,7 +261,8 @@ func TestFullReceiveQueue(t *testing.T) {
 				return
 			}
 			for range 100 { // in one piece: three times what the queue holds
-				_ = flood.Send("n1", transport.Stream, msg)
+				_ = flood.Send("n1", transport.Stream, bytes.Clone(msg))
+				_ = flood.Send("n1", transport.Datagram, bytes.Clone(msg))
 			}
 		}
 	})
@@ -267,8 +270,9 @@ func TestFullReceiveQueue(t *testing.T) {
 		close(done)
 		wg.Wait()
 	})
-	waitFor(t, 20*time.Second, "the queue has run over", func() bool {
-		return f.counted("scuttlebutt_transport_total", "drop_receive_queue_full") > 1000
+	waitFor(t, 20*time.Second, "the queue has run over, and streams are held back", func() bool {
+		return f.counted("scuttlebutt_transport_total", "drop_receive_queue_full") > 1000 &&
+			flood.Counters()["drop_send_queue_full"] > 1000
 	})
 	f.undisturbed(before)
 	if n := f.counted("scuttlebutt_dropped_total", "malformed"); n == 0 {

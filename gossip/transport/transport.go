@@ -3,8 +3,8 @@
 //
 // Package memnet is a network in memory with seeded faults, for tests and
 // simulations in one process. Package swim is hashicorp/memberlist: UDP for
-// datagrams, TCP for streams, SWIM for membership. Package transporttest is the
-// suite that every transport passes.
+// datagrams, SWIM for membership, and package stream's connections for streams. Package
+// transporttest is the suite that every transport passes.
 package transport
 
 import (
@@ -78,7 +78,8 @@ type Transport interface {
 	// The transport owns msg from here on.
 	Send(to string, ch Channel, msg []byte) error
 	// Receive returns the queue of arrived messages: bounded, newest dropped when
-	// full (and counted by the transport). It is closed by Close.
+	// full (and counted by the transport), or, if streams, kept waiting at their sender.
+	// It is closed by Close.
 	Receive() <-chan Packet
 	// Members returns all known nodes, this one included, by name, and a channel
 	// that is closed when that list is no longer the newest.

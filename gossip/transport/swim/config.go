@@ -40,7 +40,8 @@ type Config struct {
 	SendBytes     int // bytes of streams that wait for one peer; default 16 MiB, at least one message fits
 	DatagramQueue int // datagrams that wait to be sent, for all peers; default 1,024
 	MaxMembers    int // nodes remembered, in any state; default 10,000
-	MaxConns      int // incoming connections; one more closes the oldest; default 512
+	MaxConns      int // incoming connections, links not counted; one more closes the oldest; default 512
+	MaxLinks      int // peers with a connection that stays; default 512
 
 	RemoveAfter    time.Duration // how long failed and left members are listed; default 10 min
 	JoinTimeout    time.Duration // bounds the first attempt to join, made by Start; default 3 s
@@ -48,7 +49,7 @@ type Config struct {
 	JoinMax        time.Duration // longest pause between attempts while alone; default 30 s
 	RedialInterval time.Duration // longest pause between dialling what is missing while not alone; default 15 s
 	DialTimeout    time.Duration // to connect; default 3 s
-	TCPTimeout     time.Duration // for everything on one connection; default 10 s
+	TCPTimeout     time.Duration // for everything on a connection of membership, and for progress on a link; default 10 s
 	LeaveTimeout   time.Duration // bounds telling others that this node leaves; default 5 s
 
 	ProbeInterval    time.Duration // between probes for failures; default 1 s
@@ -61,8 +62,9 @@ type Config struct {
 	Logger *slog.Logger // nil: silent
 
 	// Cut, if set, decides what a bad network loses: it is asked before each packet
-	// that this node sends and each connection that it opens, membership's own
-	// included, and true loses the packet, or has the connection refused. from is this
+	// that this node sends, each connection that it opens, membership's own included,
+	// and each write to a link, and true loses the packet, has the connection refused, or
+	// breaks the link. from is this
 	// node's address, to the other's, as host:port. Nothing cuts what comes in: to cut
 	// two nodes off from each other both need it. It is called by many goroutines at
 	// once and must not wait. For tests and demonstrations.
@@ -104,7 +106,7 @@ func (c Config) Validate() error {
 	for name, n := range map[string]int{
 		"MaxDatagram": c.MaxDatagram, "MaxStream": c.MaxStream, "ReceiveQueue": c.ReceiveQueue,
 		"ReceiveBytes": c.ReceiveBytes, "SendQueue": c.SendQueue, "SendBytes": c.SendBytes,
-		"DatagramQueue": c.DatagramQueue, "MaxMembers": c.MaxMembers, "MaxConns": c.MaxConns,
+		"DatagramQueue": c.DatagramQueue, "MaxMembers": c.MaxMembers, "MaxConns": c.MaxConns, "MaxLinks": c.MaxLinks,
 		"SuspicionMult": c.SuspicionMult,
 	} {
 		if n < 0 {
@@ -137,6 +139,7 @@ func (c Config) withDefaults() Config {
 	c.DatagramQueue = cmp.Or(c.DatagramQueue, 1024)
 	c.MaxMembers = cmp.Or(c.MaxMembers, 10_000)
 	c.MaxConns = cmp.Or(c.MaxConns, 512)
+	c.MaxLinks = cmp.Or(c.MaxLinks, 512)
 	c.RemoveAfter = cmp.Or(c.RemoveAfter, 10*time.Minute)
 	c.JoinTimeout = cmp.Or(c.JoinTimeout, 3*time.Second)
 	c.JoinInterval = cmp.Or(c.JoinInterval, 500*time.Millisecond)

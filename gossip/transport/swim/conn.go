@@ -7,27 +7,20 @@ import (
 	"sync"
 )
 
-// errSilent ends an incoming connection whose other end has closed it before it
-// said anything: it stopped just then, or only looked whether somebody listens.
-// memberlist would take that for a connection of another cluster.
-var errSilent = errors.New(withoutAWord)
-
-const withoutAWord = "closed without a word"
-
 // conn is a TCP connection that is known to its sockets, counts bytes, and closes
 // itself when a write fails (memberlist forgets to when it cannot send a label).
 type conn struct {
 	net.Conn
-	s     *sockets
-	seq   uint64 // order of arrival; 0 for outgoing ones
-	heard bool   // something was read; for the one that reads
-	once  sync.Once
-	done  func() // called when closed by its user; may be nil
+	s      *sockets
+	seq    uint64 // order of arrival of those that are not links yet; 0 for outgoing ones; guarded by s.mu
+	peeked []byte // read, but not by its user
+	once   sync.Once
+	done   func() // called when closed by its user; may be nil
 }
 
 // track makes raw one of s's connections. done, if any, marks it as incoming: when
 // there are too many of those the oldest is cut off. It is a silent one almost
-// surely, as others live for milliseconds.
+// surely, as others live for milliseconds, or become links.
 func (s *sockets) track(raw net.Conn, done func()) *conn {
 	c := &conn{Conn: raw, s: s, done: done}
 	s.mu.Lock()
@@ -64,14 +57,41 @@ func (s *sockets) evict() {
 	}
 }
 
+// peek returns the first byte without taking it. Nobody may have read before.
+func (c *conn) peek() (byte, error) {
+	var b [1]byte
+	if _, err := io.ReadFull(c.Conn, b[:]); err != nil {
+		return 0, err
+	}
+	c.s.count.add(tcpBytesIn, 1)
+	c.peeked = b[:]
+	return b[0], nil
+}
+
+// keep takes an incoming connection out of those that make room for others.
+func (c *conn) keep() {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.seq = 0
+}
+
 // Read implements net.Conn.
 func (c *conn) Read(b []byte) (int, error) {
+	if n := copy(b, c.peeked); n > 0 {
+		c.peeked = c.peeked[n:]
+		return n, nil
+	}
 	n, err := c.Conn.Read(b)
 	c.s.count.add(tcpBytesIn, n)
-	if c.heard = c.heard || n > 0; !c.heard && c.seq > 0 && errors.Is(err, io.EOF) {
-		err = errSilent
-	}
 	return n, err
+}
+
+// CloseWrite tells the other side that nothing more will come.
+func (c *conn) CloseWrite() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // Write implements net.Conn.

@@ -12,8 +12,6 @@ const (
 	datagramBytesOut
 	streamsIn
 	streamBytesIn
-	streamsOut
-	streamBytesOut
 	udpBytesIn
 	udpBytesOut
 	tcpBytesIn
@@ -41,8 +39,6 @@ var counterNames = [numCounters]string{
 	datagramBytesOut: "datagram_bytes_out",
 	streamsIn:        "streams_in",
 	streamBytesIn:    "stream_bytes_in",
-	streamsOut:       "streams_out",
-	streamBytesOut:   "stream_bytes_out",
 	udpBytesIn:       "udp_bytes_in",
 	udpBytesOut:      "udp_bytes_out",
 	tcpBytesIn:       "tcp_bytes_in",
@@ -74,6 +70,9 @@ func (t *Transport) Counters() map[string]uint64 {
 	m := make(map[string]uint64, numCounters)
 	for i, name := range counterNames {
 		m[name] = t.count[i].Load()
+	}
+	for name, v := range t.links.Counters() {
+		m[name] += v
 	}
 	return m
 }

@@ -36,7 +36,7 @@ func (d delegate) NotifyMerge(n []*memberlist.Node) error {
 	return nil
 }
 
-// NotifyMsg takes a payload apart and queues its messages.
+// NotifyMsg takes what came in a packet.
 func (d delegate) NotifyMsg(b []byte) {
 	if len(b) == 0 {
 		d.count.inc(rejectMalformed)
@@ -50,9 +50,7 @@ func (d delegate) NotifyMsg(b []byte) {
 	case answerTag:
 		ok = d.answered(body)
 	case datagramTag:
-		d.receive(transport.Datagram, body)
-	case streamTag:
-		ok = d.receiveAll(body)
+		d.receive(body)
 	default:
 		ok = false
 	}
@@ -61,31 +59,15 @@ func (d delegate) NotifyMsg(b []byte) {
 	}
 }
 
-// receiveAll queues the messages of a stream payload, up to one that is cut off.
-func (d delegate) receiveAll(body []byte) bool {
-	for len(body) > 0 {
-		msg, rest, ok := nextMessage(body)
-		if !ok {
-			return false
-		}
-		d.receive(transport.Stream, msg)
-		body = rest
-	}
-	return true
-}
-
-func (d delegate) receive(ch transport.Channel, msg []byte) {
-	if !d.inbox.put(ch, msg) {
+// receive queues a datagram, or drops it when there is no room: it might have been
+// lost, too.
+func (d delegate) receive(msg []byte) {
+	if !d.inbox.put(transport.Packet{Channel: transport.Datagram, Bytes: bytes.Clone(msg)}) {
 		d.count.inc(dropReceiveFull)
 		return
 	}
-	if ch == transport.Datagram {
-		d.count.inc(datagramsIn)
-		d.count.add(datagramBytesIn, len(msg))
-	} else {
-		d.count.inc(streamsIn)
-		d.count.add(streamBytesIn, len(msg))
-	}
+	d.count.inc(datagramsIn)
+	d.count.add(datagramBytesIn, len(msg))
 }
 
 // NotifyJoin implements memberlist.EventDelegate.
@@ -101,6 +83,7 @@ func (d delegate) NotifyLeave(n *memberlist.Node) {
 		s = transport.Left
 	}
 	d.roster.set(n.Name, s)
+	d.links.Drop(n.Name)
 }
 
 // NotifyAlive comes with every word of a node being alive, even an old one.

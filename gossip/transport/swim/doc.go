@@ -1,5 +1,5 @@
 // Package swim is the transport for real networks: hashicorp/memberlist, UDP for
-// datagrams, TCP for streams.
+// datagrams, and connections that stay (package stream) for streams, all on one port.
 //
 //	tr, err := swim.Start(ctx, swim.Config{
 //		Name: "a",
@@ -8,40 +8,43 @@
 //		Key:  key,
 //	})
 //
-// memberlist supplies membership, failure detection, addresses and encryption. No
-// state of the application travels in node metadata, broadcasts or exchanges of
-// member lists; compression is off.
+// memberlist supplies membership, failure detection, addresses and the encryption of
+// packets. No state of the application travels in node metadata, broadcasts or
+// exchanges of member lists; compression is off. The first byte of an incoming connection
+// says whether it is memberlist's or a link.
 //
 // # What is promised
 //
 // A message arrives whole and unchanged, on the channel it was sent on, or not at
 // all. Order is promised on no channel. Send never waits: datagrams wait in one
 // queue for a goroutine that writes them, streams in a queue for each peer, whose
-// goroutine lives while it has work. It connects for each batch of what has
-// gathered meanwhile. When a peer cannot be reached, all that waits for it is
-// dropped; it would be old by the time the peer is back. A receive queue that is
-// full drops what comes.
+// goroutine lives while it has work. The first one connects, unless the peer has done
+// so; the connection stays. When a peer cannot be reached, all that waits for it is
+// dropped; it would be old by the time the peer is back. When membership finds that a
+// peer failed or left, its connection is closed. A receive queue that is full drops
+// datagrams; streams wait at their sender while three quarters of it are full.
 //
-// Each payload ends in one byte that names its channel, as memberlist does not
-// pass on which way a message came; in streams each message has its length in front.
+// Each datagram ends in one byte that says so: memberlist hands over this package's own
+// questions the same way.
 //
 // # Limits
 //
-// Each queue, the members remembered and the incoming connections have a limit in
-// Config. An incoming connection too many closes the oldest one: those that do work
-// live for milliseconds, so it is one that says nothing. Every connection has a
-// deadline, in both directions.
+// Each queue, the members remembered, the links and the other incoming connections have a
+// limit in Config. An incoming connection too many closes the oldest one that is no
+// link: those that do work live for milliseconds, so it is one that says nothing. Every
+// connection has a deadline, in both directions; on a link it is one for progress.
 //
 // Without a key anybody who can reach the ports can join, pretend to be a member,
 // and make a node reserve up to 20 MiB for each connection. With a key, packets and
 // streams that were not made with it have no effect but a count.
 //
-// With or without one, packets and streams can be recorded and sent again, by
-// anybody. The receiver must not mind repetitions. To membership they are old news,
-// which loses against newer: but a node of which memberlist has forgotten that it
-// left or failed (after Config.GossipToTheDead) can be made to appear again, until
-// it has failed to answer; and a repeated answer to a probe can hide a failure for
-// a probe or two. Who is there stays a member, and keeps its name (TestReplay).
+// With or without one, packets and membership's streams can be recorded and sent again,
+// by anybody; links refuse that. The receiver must not mind repetitions. To membership
+// they are old news, which loses against newer: but a node of which memberlist has
+// forgotten that it left or failed (after Config.GossipToTheDead) can be made to appear
+// again, until it has failed to answer; and a repeated answer to a probe can hide a
+// failure for a probe or two. Who is there stays a member, and keeps its name
+// (TestReplay).
 //
 // # Joining
 //
@@ -91,7 +94,7 @@
 //	streams_out, stream_bytes_out
 //	udp_bytes_in, udp_bytes_out          bytes on the sockets, membership included
 //	tcp_bytes_in, tcp_bytes_out
-//	drop_receive_queue_full              messages dropped on arrival
+//	drop_receive_queue_full              datagrams dropped on arrival
 //	drop_send_queue_full                 Send returned ErrQueueFull
 //	drop_send_failed                     messages whose peer could not be reached
 //	drop_no_peer                         Send returned ErrNoPeer, or the peer went meanwhile
@@ -101,9 +104,13 @@
 //	reject_stalled                       connections that ran into their deadline
 //	reject_member                        members refused: Config.MaxMembers, no name, no address
 //	reject_overload                      memberlist's own queues were full
-//	evicted_connections                  closed for Config.MaxConns
+//	evicted_connections                  closed for Config.MaxConns, or as links that did not say whose
 //	name_conflicts                       a name was claimed at two addresses
 //	joins_failed                         attempts to resolve or dial
+//	links_dialed, links_accepted         connections for streams
+//	links_duplicate, links_evicted       ended because of another one, or for Config.MaxLinks
+//	links_broken                         that failed, or whose peer sent nonsense
+//	link_dials_failed                    attempts
 //
 // memberlist reports refused packets to its log only; so the counts of refusals are
 // taken from there. The log itself goes to Config.Logger, with at most one line a
@@ -112,9 +119,7 @@
 //
 // # Shortfalls
 //
-// memberlist connects for each stream message. What gathers goes together, but
-// thousands of small streams a second to one peer use up ports; a transport that
-// keeps connections is the remedy. A failure probe under way when Close is called
+// A failure probe under way when Close is called
 // ends by itself, within Config.ProbeInterval (memberlist offers no way to wait for
 // it).
 package swim

@@ -1,13 +1,12 @@
 package swim
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
-// inbox is the receive queue: bounded in messages and bytes. Putting never waits.
+// inbox is the receive queue: bounded in messages and bytes.
 type inbox struct {
 	maxBytes int
 
@@ -22,6 +21,9 @@ type inbox struct {
 	n      int
 	bytes  int // of what is in ring and of the packet that run is handing over
 	closed bool
+
+	room    sync.Cond // there may be room, or the inbox is closed
+	waiting int       // who waits for that
 }
 
 func newInbox(maxMessages, maxBytes int) *inbox {
@@ -33,26 +35,54 @@ func newInbox(maxMessages, maxBytes int) *inbox {
 		gone:     make(chan struct{}),
 		ring:     make([]transport.Packet, maxMessages),
 	}
+	b.room.L = &b.mu
 	go b.run()
 	return b
 }
 
-// put queues a copy of msg, or reports false when there is no room for it.
-func (b *inbox) put(ch transport.Channel, msg []byte) bool {
+// put queues a packet, or reports false when there is no room for it.
+func (b *inbox) put(p transport.Packet) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	full := b.n == len(b.ring) || b.bytes > 0 && b.bytes+len(msg) > b.maxBytes
-	if b.closed || full {
+	if b.closed || b.full(p, len(b.ring), b.maxBytes) {
 		return false
 	}
-	b.ring[(b.head+b.n)%len(b.ring)] = transport.Packet{Channel: ch, Bytes: bytes.Clone(msg)}
+	b.add(p)
+	return true
+}
+
+// await queues a packet as soon as there is room for it, and some to spare: who waits
+// must not keep out who does not. False: the inbox was closed.
+func (b *inbox) await(p transport.Packet) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for !b.closed && b.full(p, max(1, len(b.ring)*3/4), b.maxBytes*3/4) {
+		b.waiting++
+		b.room.Wait()
+		b.waiting--
+	}
+	if b.closed {
+		return false
+	}
+	b.add(p)
+	return true
+}
+
+// full reports whether p does not fit into so much room; the first one always does. mu
+// is held.
+func (b *inbox) full(p transport.Packet, packets, bytes int) bool {
+	return b.n >= packets || b.bytes > 0 && b.bytes+len(p.Bytes) > bytes
+}
+
+// add queues p. mu is held.
+func (b *inbox) add(p transport.Packet) {
+	b.ring[(b.head+b.n)%len(b.ring)] = p
 	b.n++
-	b.bytes += len(msg)
+	b.bytes += len(p.Bytes)
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // run moves packets to out until close.
@@ -81,6 +111,9 @@ func (b *inbox) next(handed int) (transport.Packet, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes -= handed
+	if b.waiting > 0 {
+		b.room.Broadcast() // the one that waits for longest may need more room than there is
+	}
 	if b.n == 0 {
 		return transport.Packet{}, false
 	}
@@ -96,6 +129,7 @@ func (b *inbox) close() {
 	b.mu.Lock()
 	if !b.closed {
 		b.closed = true
+		b.room.Broadcast()
 		close(b.stop)
 	}
 	b.mu.Unlock()

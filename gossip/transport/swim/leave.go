@@ -17,21 +17,10 @@ const tellPeers = 3
 func (t *Transport) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.LeaveTimeout)
 	defer cancel()
-	t.mu.Lock()
-	var waiting []*sender
-	for name, s := range t.senders {
-		if p, ok := t.roster.find(name); ok && p.state == transport.Alive {
-			waiting = append(waiting, s)
-		}
-	}
-	t.mu.Unlock()
-	for _, s := range waiting {
-		select {
-		case <-s.gone:
-		case <-ctx.Done():
-			return
-		}
-	}
+	t.links.Flush(ctx, func(name string) bool {
+		p, ok := t.roster.find(name)
+		return ok && p.state == transport.Alive
+	})
 }
 
 // leave tells the others that this node leaves: memberlist by packets to whoever

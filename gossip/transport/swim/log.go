@@ -66,7 +66,6 @@ var ordinary = []struct {
 	{"Conflicting address for", slog.LevelDebug}, // NotifyConflict has it looked into
 	{"Refuting a suspect message", slog.LevelInfo},
 	{"Refuting a", slog.LevelDebug}, // what this node's former life said
-	{withoutAWord, slog.LevelDebug},
 	{"use of closed network connection", slog.LevelDebug},
 	{"connection reset by peer", slog.LevelDebug},
 	{"broken pipe", slog.LevelDebug},
@@ -74,9 +73,6 @@ var ordinary = []struct {
 	{"Push/Pull with", slog.LevelDebug},
 	{"Failed to send", slog.LevelDebug},
 }
-
-// silence is what memberlist says of a connection that said nothing.
-const silence = "failed to receive and remove the stream label header: " + withoutAWord
 
 // Write takes one line, "[LEVEL] memberlist: words".
 func (l *logAdapter) Write(b []byte) (int, error) {
@@ -133,7 +129,7 @@ func rejection(line string) (counter, bool) {
 	if strings.HasPrefix(line, "Got invalid checksum") { // the one that names no sender
 		return rejectMalformed, true
 	}
-	if !strings.Contains(line, "from=") || strings.HasPrefix(line, silence) {
+	if !strings.Contains(line, "from=") {
 		return 0, false
 	}
 	for _, r := range rejections {

@@ -26,7 +26,6 @@ func TestLogAdapter(t *testing.T) {
 		{`[ERR] memberlist: Failed to decode alive message: EOF from=1.2.3.4:5`, "reject_malformed", "", "WARN"},
 		{`[WARN] memberlist: Got invalid checksum for UDP packet: 1, 2`, "reject_malformed", "", "WARN"},
 		{`[ERR] memberlist: failed to receive and remove the stream label header: read tcp 1.2.3.4:5->6.7.8.9:10: i/o timeout from=6.7.8.9:10`, "reject_stalled", "", "WARN"},
-		{`[ERR] memberlist: failed to receive and remove the stream label header: closed without a word from=6.7.8.9:10`, "", "", "DEBUG"},
 		{`[WARN] memberlist: handler queue full, dropping message (8) from=1.2.3.4:5`, "reject_overload", "", "WARN"},
 		{`[ERR] memberlist: failed to receive: read tcp 1.2.3.4:5->6.7.8.9:10: read: connection reset by peer from=1.2.3.4:5`, "reject_malformed", "", "DEBUG"},
 		{`[ERR] memberlist: discarding packet with unacceptable label "broken pipe": from=1.2.3.4:5`, "reject_label", "", "WARN"},

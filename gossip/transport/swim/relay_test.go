@@ -19,22 +19,22 @@ type tape struct {
 	mu      sync.Mutex
 	relays  map[string]string // what leads to an address
 	packets [][]byte
-	streams []*stream
+	streams []*speech
 }
 
-// stream is what one side said on a connection.
-type stream struct {
+// speech is what one side said on a connection.
+type speech struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (s *stream) Write(b []byte) (int, error) {
+func (s *speech) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.buf.Write(b)
 }
 
-func (s *stream) bytes() []byte {
+func (s *speech) bytes() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return bytes.Clone(s.buf.Bytes())
@@ -123,7 +123,7 @@ func (r *tape) relayStreams(tcp net.Listener, addr string) {
 		if err != nil {
 			return
 		}
-		s := &stream{}
+		s := &speech{}
 		r.mu.Lock()
 		r.streams = append(r.streams, s)
 		r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/stream"
 )
 
 // sockets is what memberlist sends and receives through: one UDP and one TCP
@@ -26,6 +28,7 @@ type sockets struct {
 	udp       *net.UDPConn
 	addr      netip.AddrPort // what others use
 	dialLimit time.Duration
+	patience  time.Duration // for the first byte of an incoming connection
 	maxConns  int
 	cut       func(from, to string, ch transport.Channel) bool // Config.Cut
 
@@ -37,7 +40,7 @@ type sockets struct {
 	cancel  context.CancelFunc
 	packets chan *memberlist.Packet
 	streams chan net.Conn
-	wg      sync.WaitGroup // the two readers, and incoming connections until memberlist is done with them
+	wg      sync.WaitGroup // the two readers, and incoming connections until their users are done with them
 
 	mu    sync.Mutex
 	conns map[*conn]struct{} // all that are open
@@ -62,6 +65,7 @@ func listen(ctx context.Context, cfg Config, count *counters) (*sockets, error) 
 	s := &sockets{
 		count:     count,
 		dialLimit: cfg.DialTimeout,
+		patience:  cfg.TCPTimeout,
 		maxConns:  cfg.MaxConns,
 		cut:       cfg.Cut,
 		packets:   make(chan *memberlist.Packet),
@@ -82,9 +86,14 @@ func listen(ctx context.Context, cfg Config, count *counters) (*sockets, error) 
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.wg.Go(s.readPackets)
-	s.wg.Go(s.accept)
 	return s, nil
+}
+
+// run begins to read. Connections that are links go to serve, all others and
+// packets to memberlist.
+func (s *sockets) run(serve func(net.Conn)) {
+	s.wg.Go(s.readPackets)
+	s.wg.Go(func() { s.accept(serve) })
 }
 
 func listenBoth(bind netip.AddrPort) (*net.TCPListener, *net.UDPConn, error) {
@@ -138,8 +147,8 @@ func (s *sockets) readPackets() {
 	}
 }
 
-// accept passes incoming connections to memberlist.
-func (s *sockets) accept() {
+// accept takes incoming connections.
+func (s *sockets) accept(serve func(net.Conn)) {
 	for {
 		raw, err := s.tcp.AcceptTCP()
 		if s.ctx.Err() != nil {
@@ -154,11 +163,30 @@ func (s *sockets) accept() {
 		}
 		s.wg.Add(1)
 		c := s.track(raw, s.wg.Done)
+		s.wg.Go(func() { s.sort(c, serve) })
+	}
+}
+
+// sort passes an incoming connection on to whoever its first byte is for. One that
+// is closed without a word came from a node that stopped just then, or from somebody
+// who looked whether anybody listens.
+func (s *sockets) sort(c *conn, serve func(net.Conn)) {
+	_ = c.SetDeadline(time.Now().Add(s.patience))
+	first, err := c.peek()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.count.inc(rejectStalled)
+		_ = c.Close()
+	case err != nil:
+		_ = c.Close()
+	case first == stream.First:
+		c.keep()
+		serve(c)
+	default:
 		select {
 		case s.streams <- c:
 		case <-s.ctx.Done():
 			_ = c.Close()
-			return
 		}
 	}
 }
@@ -205,17 +233,27 @@ func (s *sockets) WriteToAddress(b []byte, a memberlist.Address) (time.Time, err
 // life of the connection, as memberlist sets none when it writes messages; the
 // connecting alone has the shorter Config.DialTimeout.
 func (s *sockets) DialTimeout(addr string, limit time.Duration) (net.Conn, error) {
-	if addr = s.routed(addr, transport.Stream); addr == "" {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
-	}
 	deadline := time.Now().Add(limit)
-	d := net.Dialer{Timeout: min(limit, s.dialLimit)}
-	raw, err := d.DialContext(s.ctx, "tcp", addr)
+	ctx, cancel := context.WithDeadline(s.ctx, deadline)
+	defer cancel()
+	c, err := s.dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	c := s.track(raw, nil)
 	return c, c.SetDeadline(deadline)
+}
+
+// dial connects within Config.DialTimeout.
+func (s *sockets) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if addr = s.routed(addr, transport.Stream); addr == "" {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}
+	}
+	d := net.Dialer{Timeout: s.dialLimit}
+	raw, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return s.track(raw, nil), nil
 }
 
 // DialAddressTimeout implements memberlist.NodeAwareTransport.

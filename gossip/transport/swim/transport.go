@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/stream"
 )
 
 // ErrNameTaken means that another live process, which started earlier, has this
@@ -33,6 +34,7 @@ type Transport struct {
 	socks       *sockets
 	inbox       *inbox
 	roster      *roster
+	links       *stream.Links
 	list        atomic.Pointer[memberlist.Memberlist] // nil only inside Start
 	datagrams   chan datagram
 	claims      chan claim // of our name by others, to be looked into
@@ -43,13 +45,11 @@ type Transport struct {
 	ctx     context.Context // done when Close begins
 	cancel  context.CancelFunc
 	stopped chan struct{}  // closed when nothing may be sent any more
-	wg      sync.WaitGroup // every goroutine but those of socks, inbox and memberlist
+	wg      sync.WaitGroup // every goroutine but those of socks, inbox, links and memberlist
 	done    chan struct{}  // closed when all has stopped
 
 	mu      sync.Mutex
-	senders map[string]*sender // that have work
-	closing bool               // Send refuses
-	halted  bool               // senders give up
+	closing bool // Send refuses
 	err     error
 }
 
@@ -72,22 +72,26 @@ func Start(ctx context.Context, cfg Config) (*Transport, error) {
 		replies:     make(chan reply, 1),
 		stopped:     make(chan struct{}),
 		done:        make(chan struct{}),
-		senders:     map[string]*sender{},
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	var err error
+	if t.links, err = t.newLinks(); err != nil {
+		return nil, fmt.Errorf("swim: %w", err)
+	}
 	if t.socks, err = listen(ctx, cfg, &t.count); err != nil {
 		return nil, err
 	}
 	t.roster = newRoster(cfg, transport.Member{Name: cfg.Name, Addr: t.socks.addr.String(), State: transport.Alive, Self: true})
 	t.inbox = newInbox(cfg.ReceiveQueue, cfg.ReceiveBytes)
+	t.socks.run(t.links.Serve)
 	list, err := memberlist.Create(t.memberlistConfig())
 	if err != nil {
-		_ = t.socks.Shutdown()
 		t.inbox.close()
+		t.links.Close()
+		_ = t.socks.Shutdown()
 		return nil, fmt.Errorf("swim: %w", err)
 	}
 	t.list.Store(list)
@@ -155,7 +159,10 @@ func (t *Transport) Send(to string, ch transport.Channel, msg []byte) error {
 	if ch == transport.Datagram {
 		return t.queueDatagram(p, msg)
 	}
-	return t.queueStream(to, msg)
+	if err := t.links.Send(to, msg); err != nil {
+		return fmt.Errorf("swim: %w", err)
+	}
+	return nil
 }
 
 // Receive implements transport.Transport.
@@ -204,13 +211,11 @@ func (t *Transport) stop(ctx context.Context, reason error) {
 		t.flush(ctx)
 		t.leave(ctx)
 	}
-	t.mu.Lock()
-	t.halted = true
-	t.mu.Unlock()
 	close(t.stopped)
+	t.inbox.close() // nobody waits for room in it any more
+	t.links.Close()
 	_ = t.list.Load().Shutdown() // closes all connections: nothing below waits for the network
 	t.wg.Wait()
-	t.inbox.close()
 	t.roster.close()
 	close(t.done)
 }

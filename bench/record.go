@@ -1,0 +1,43 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+)
+
+// Every record has a key and a value of these sizes, in every system.
+const (
+	keyBytes   = 20
+	valueBytes = 100
+)
+
+// recordKey is a node's i-th key.
+func recordKey(node, i int) string { return fmt.Sprintf("n%02d-%016d", node, i) }
+
+// filler is what values are made of: random bytes, which no compression makes
+// smaller and no system has seen before.
+var filler = func() []byte {
+	b := make([]byte, 64<<10)
+	rng := rand.NewChaCha8([32]byte{1})
+	_, _ = rng.Read(b) // never fails
+	return b
+}()
+
+// recordValue is the value of a node's write number seq, from 1: it begins with that
+// number, so that a look at it tells which write is visible.
+func recordValue(seq int) []byte {
+	v := make([]byte, valueBytes)
+	n := binary.PutUvarint(v, uint64(seq))
+	copy(v[n:], filler[seq*valueBytes%(len(filler)-valueBytes):])
+	return v
+}
+
+// seqOf is the number of the write that left a value, 0 for no value.
+func seqOf(value []byte) int {
+	seq, n := binary.Uvarint(value)
+	if n <= 0 || len(value) != valueBytes {
+		return 0
+	}
+	return int(seq)
+}

@@ -1,0 +1,312 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// link is what is kept for one peer. All of it is guarded by Links.mu.
+type link struct {
+	peer  string
+	queue [][]byte // waits to be written, oldest first
+	bytes int      // of queue
+	used  time.Time
+
+	conn *conn         // the one that is written to; nil: none
+	busy *conn         // the one that its writer writes to at this moment
+	idle chan struct{} // closed when the writer ends; nil: there is none, as nothing waits
+
+	dialing bool
+	failed  uint64        // dials so far
+	pause   time.Duration // after the last one that failed
+	retry   time.Time     // no dialling before
+	news    chan struct{} // capacity 1: for the writer, conn or failed has changed
+}
+
+// writeBytes is the size at which what is written in one go takes no further message.
+const writeBytes = 256 << 10
+
+// link returns what is kept for a peer, nil when there is no room. l.mu is held.
+func (l *Links) link(peer string) *link {
+	k := l.links[peer]
+	if k == nil && (len(l.links) < l.cfg.MaxLinks || l.evictLink()) {
+		k = &link{peer: peer, news: make(chan struct{}, 1)}
+		l.links[peer] = k
+	}
+	return k
+}
+
+// evictLink ends a link that is not in use, if there is one. l.mu is held.
+func (l *Links) evictLink() bool {
+	var victim *link
+	known := false // whether victim is a member
+	for _, k := range l.links {
+		if k.idle != nil || k.dialing {
+			continue
+		}
+		member := l.cfg.IsMember == nil || l.cfg.IsMember(k.peer)
+		if victim == nil || known && !member || known == member && k.used.Before(victim.used) {
+			victim, known = k, member
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	delete(l.links, victim.peer)
+	if c := victim.conn; c != nil {
+		l.count.inc(linksEvicted)
+		victim.conn, c.retired = nil, true
+		l.wg.Go(c.retire)
+	}
+	return true
+}
+
+// writeTo is a link's writer: it lives while something waits.
+func (l *Links) writeTo(k *link) {
+	for {
+		if !l.connect(k) {
+			l.abandon(k)
+		}
+		batch, size, over := l.take(k)
+		switch {
+		case over:
+			return
+		case batch == nil: // the connection broke just now
+		case l.cfg.IsCut != nil && l.cfg.IsCut(k.peer):
+			l.wrote(k, len(batch), size, errCut)
+		default:
+			l.wrote(k, len(batch), size, k.busy.writeAll(batch)) // nobody else changes busy
+		}
+	}
+}
+
+var errCut = errors.New("cut")
+
+// connect waits until there is a connection for what waits, dialling if need be; false:
+// the peer cannot be reached.
+func (l *Links) connect(k *link) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for failed := k.failed; k.conn == nil && len(k.queue) > 0; {
+		if l.closed || k.failed != failed {
+			return false
+		}
+		if !k.dialing {
+			k.dialing = true
+			l.wg.Go(func() { l.dial(k) })
+		}
+		l.mu.Unlock()
+		select {
+		case <-k.news:
+		case <-l.ctx.Done():
+		}
+		l.mu.Lock()
+	}
+	return true
+}
+
+// take takes the oldest messages out, to be written to k.busy; none if there is no
+// connection. The writer is over when nothing waits.
+func (l *Links) take(k *link) (batch [][]byte, size int, over bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case len(k.queue) == 0 || l.closed:
+		close(k.idle)
+		k.idle = nil
+		l.forget(k)
+		return nil, 0, true
+	case k.conn == nil:
+		return nil, 0, false
+	}
+	n := 0
+	for ; n < len(k.queue) && (n == 0 || size+len(k.queue[n]) <= writeBytes); n++ {
+		size += len(k.queue[n])
+	}
+	batch = append(batch, k.queue[:n]...)
+	k.queue = append(k.queue[:0], k.queue[n:]...)
+	clear(k.queue[len(k.queue) : len(k.queue)+n])
+	k.bytes -= size
+	k.busy = k.conn
+	return batch, size, false
+}
+
+// wrote notes how a write to k.busy ended, and does what had to wait for its end.
+func (l *Links) wrote(k *link, messages, size int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := k.busy
+	k.busy = nil
+	if err != nil {
+		l.count.add(dropSendFailed, messages)
+		if k.conn == c {
+			k.conn = nil
+		}
+		l.shut(c) // its reader ends
+		return
+	}
+	l.count.add(streamsOut, messages)
+	l.count.add(streamBytesOut, size)
+	if k.conn == c && c.worn(l.wearOut) {
+		k.conn, c.retired = nil, true
+	}
+	switch {
+	case c.over:
+		l.shut(c)
+	case c.retired:
+		l.wg.Go(c.retire)
+	}
+}
+
+// abandon drops what waits for a peer that cannot be reached.
+func (l *Links) abandon(k *link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.count.add(dropSendFailed, len(k.queue))
+	}
+	k.queue, k.bytes = nil, 0
+}
+
+// forget forgets a link of which there is nothing to remember. l.mu is held.
+func (l *Links) forget(k *link) {
+	if k.conn == nil && k.idle == nil && !k.dialing && k.pause == 0 && l.links[k.peer] == k {
+		delete(l.links, k.peer)
+	}
+}
+
+// dial makes one attempt to connect, when the pause since the last is over.
+func (l *Links) dial(k *link) {
+	err := l.attempt(k)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k.dialing = false
+	if err != nil {
+		k.failed++
+		k.pause = min(max(2*k.pause, l.cfg.RetryMin), l.cfg.RetryMax)
+		k.retry = time.Now().Add(k.pause/2 + rand.N(k.pause+1))
+		if l.ctx.Err() == nil {
+			l.count.inc(dialsFailed)
+			l.cfg.Logger.Debug("stream: dial", "peer", k.peer, "err", err)
+		}
+	}
+	k.tell()
+	l.forget(k)
+}
+
+func (l *Links) attempt(k *link) error {
+	l.mu.Lock()
+	wait := time.Until(k.retry)
+	l.mu.Unlock()
+	pause := time.NewTimer(max(wait, 0))
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-l.ctx.Done():
+		return l.ctx.Err()
+	}
+	l.mu.Lock()
+	connected := k.conn != nil // by the peer, meanwhile
+	l.mu.Unlock()
+	if connected {
+		return nil
+	}
+	raw, err := l.cfg.Dial(l.ctx, k.peer)
+	if err != nil {
+		return err
+	}
+	if !l.track(raw) {
+		return l.ctx.Err()
+	}
+	c, err := l.dialHandshake(raw, k.peer)
+	if err != nil {
+		l.refuse(raw, err)
+		return err
+	}
+	l.count.inc(linksDialed)
+	l.attach(c)
+	return nil
+}
+
+// tell wakes the writer. l.mu is held.
+func (k *link) tell() {
+	select {
+	case k.news <- struct{}{}:
+	default: // it has not seen the last yet
+	}
+}
+
+// attach makes c its peer's connection, or finishes it if the one that is there is to
+// stay. It is read until it ends in any case.
+func (l *Links) attach(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.link(c.peer)
+	if k == nil || l.closed {
+		l.count.inc(linksEvicted)
+		l.shut(c)
+		return
+	}
+	old, now := k.conn, time.Now()
+	// Should it break at once, again and again, dialling is not a loop without a pause.
+	k.used, k.pause, k.retry = now, 0, now.Add(l.cfg.RetryMin)
+	if old == nil || c.replaces(old, l.cfg.Name) {
+		k.conn = c
+	}
+	for _, loser := range []*conn{old, c} {
+		if loser != nil && loser != k.conn {
+			l.count.inc(linksDuplicate)
+			loser.retired = true
+			if k.busy != loser { // else its writer does it
+				l.wg.Go(loser.retire)
+			}
+		}
+	}
+	k.tell()
+	l.wg.Go(func() { l.read(c) })
+}
+
+// replaces reports whether c is to be used instead of old, a connection to the same
+// peer: both ends come to the same answer.
+func (c *conn) replaces(old *conn, self string) bool {
+	if c.dialed == old.dialed || c.instance != old.instance {
+		return true // the dialler has given the older one up, or the peer is another process
+	}
+	return c.dialed == (self < c.peer)
+}
+
+// read delivers what comes over a connection until it ends.
+func (l *Links) read(c *conn) {
+	var err error
+	for err == nil {
+		var msg []byte
+		if msg, err = c.readFrame(l.cfg.MaxMessage); err == nil {
+			l.cfg.Deliver(msg)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !errors.Is(err, io.EOF) && !c.retired && !l.closed {
+		l.count.reject(err)
+		l.count.inc(linksBroken)
+		l.cfg.Logger.Debug("stream: connection broke", "peer", c.peer, "err", err)
+	}
+	k := l.links[c.peer]
+	if k != nil && k.conn == c {
+		k.conn = nil
+		l.forget(k)
+	}
+	if k != nil && k.busy == c && errors.Is(err, io.EOF) {
+		c.retired, c.over = true, true // who has said all still reads: let the write come to its end
+		return
+	}
+	l.shut(c)
+}
+
+// shut closes a connection and forgets it. l.mu is held.
+func (l *Links) shut(c *conn) {
+	_ = c.Close()
+	delete(l.conns, c.Conn)
+}

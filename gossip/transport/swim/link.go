@@ -1,0 +1,51 @@
+package swim
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/stream"
+)
+
+// newLinks returns what carries stream messages: connections that stay, on the port of
+// membership, to peers that membership knows.
+func (t *Transport) newLinks() (*stream.Links, error) {
+	return stream.New(stream.Config{
+		Name: t.cfg.Name, Cluster: t.cfg.Cluster, Key: t.cfg.Key,
+		Dial: t.dialLink, Deliver: t.deliver, IsMember: t.isMember, IsCut: t.isCut,
+		MaxMessage: t.cfg.MaxStream, SendQueue: t.cfg.SendQueue, SendBytes: t.cfg.SendBytes,
+		MaxLinks: t.cfg.MaxLinks, Timeout: t.cfg.TCPTimeout, Logger: t.cfg.Logger,
+	})
+}
+
+// dialLink connects to where membership says that a peer is.
+func (t *Transport) dialLink(ctx context.Context, name string) (net.Conn, error) {
+	p, ok := t.roster.find(name)
+	if !ok {
+		return nil, fmt.Errorf("swim: %q: %w", name, transport.ErrNoPeer)
+	}
+	return t.socks.dial(ctx, p.addr.String())
+}
+
+// deliver queues a message that came over a link, as soon as there is room: meanwhile
+// its sender waits.
+func (t *Transport) deliver(msg []byte) {
+	size := len(msg)
+	if t.inbox.await(transport.Packet{Channel: transport.Stream, Bytes: msg}) {
+		t.count.inc(streamsIn)
+		t.count.add(streamBytesIn, size)
+	}
+}
+
+func (t *Transport) isMember(name string) bool {
+	p, ok := t.roster.find(name)
+	return ok && p.state <= transport.Suspect
+}
+
+// isCut reports whether tests keep what goes to a peer from arriving.
+func (t *Transport) isCut(name string) bool {
+	p, ok := t.roster.find(name)
+	return ok && t.socks.routed(p.addr.String(), transport.Stream) == ""
+}
