@@ -66,6 +66,9 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			default:
 				e.stats.OpenHoles++
 				open = true
+				if m.Unsure {
+					e.needReset(now)
+				}
 			}
 		}
 		e.apply(now, r, b, m.Relays, out)

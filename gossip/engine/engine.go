@@ -41,6 +41,7 @@ type Engine struct {
 	zombies    bool          // something dead may be retained: not clean until a rebase (R9)
 	reset      bool          // a batch was refused that only a rebase can replace (R9)
 	resetSince time.Time     // when the first one was
+	desperate  bool          // … and that is too long ago
 	doomedAt   []DigestEntry // doomed go when all of this is known
 
 	reports    reports

@@ -111,7 +111,6 @@ func (e *Engine) heed(now time.Time, p *peer, m *Message, out *Output) *Message 
 		return nil
 	}
 	e.forgetRebase(p)
-	p.assembly = nil
 	rest.Digest.Entries, rest.Exceptions, rest.Batches, rest.Reports, rest.Hashes = nil, nil, nil, nil, nil
 	rest.Credit, rest.Same, rest.Admits, rest.Cleaning = 0, false, false, false
 	return &rest
@@ -242,6 +241,10 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	if ack.Cleaning = m.Cleaning && (e.Clean() || m.Same && (!e.zombies || e.isDesperate(now))) && e.serveCleaning(now, x); ack.Cleaning {
 		ack.Exceptions = e.exceptions()
 		x.told = ack.Exceptions
+		if len(ack.Exceptions) == 0 && !e.Clean() {
+			ack.Exceptions = []clock.Entry{{Replica: e.self}} // it stands for being dirty
+		}
+		ack.Unsure = e.zombies
 		e.vouch(ack)
 	}
 	e.tell(ack, x)
@@ -383,22 +386,25 @@ func (p *peer) exchange(id uint64) *exchange {
 // fill packs what the peer lacks into m, as the exchange's budget and the peer's
 // credit allow, and returns m's size. A message beside whose exceptions no update
 // fits carries none of them, and no open hole; one whose digest leaves no room
-// carries no updates.
+// carries no updates. Nor are there open holes from a node that waits for a rebase: what
+// explains them may be dead, and what they hide not. Only if it finds nobody in time,
+// then the message says so.
 func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32) int {
 	room := min(chunk, e.cfg.Budget-x.sent, int(credit))
 	if room <= 0 || len(lacked) == 0 {
 		return e.cfg.Codec.Size(m)
 	}
 	m.Exceptions = untold(x.told, e.exceptions())
-	gapless := !e.hasRoom(m)
+	gapless := !e.hasRoom(m) || e.zombies && !e.desperate
 	if gapless {
 		m.Exceptions = nil
 		if !e.hasRoom(m) {
 			return e.cfg.Codec.Size(m)
 		}
 	}
+	m.Unsure = e.zombies
 	done := e.pack(m, lacked, x.theirs, room)
-	if gapless {
+	if gapless && !isSound(m.Batches) {
 		for i := range m.Batches {
 			cutHole(&m.Batches[i])
 		}
@@ -407,6 +413,11 @@ func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32
 	}
 	x.sent += done.used
 	return done.size
+}
+
+// isSound reports whether no batch has an open hole.
+func isSound(all []Batch) bool {
+	return !slices.ContainsFunc(all, func(b Batch) bool { return !b.Closed && hasHole(&b, b.From) })
 }
 
 // cutHole ends a batch before its first hole. What was closed by a part that is

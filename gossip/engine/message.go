@@ -60,6 +60,9 @@ type Message struct {
 	// Relays says that the sender retains updates of spaces that it has no model for, and
 	// cannot tell which of them are dead (R14).
 	Relays bool
+	// Unsure says that the sender waits for a rebase: what its open holes hide may not be
+	// what should be gone (R9).
+	Unsure bool
 	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
 	// untruncated; in the ACK it says that the peer does it (R5).
 	Cleaning bool

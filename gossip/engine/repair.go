@@ -229,6 +229,10 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 		step := &RepairStep{Phase: RepairHashes, Space: s.name, Range: Range{Through: number}, Hashes: part}
 		e.sendRepair(now, p, r.id, step, out)
 	}
+	if number == 0 { // nothing is known by both
+		r.spaces = r.spaces[1:]
+		e.repairSpace(now, p, out)
+	}
 }
 
 // sendRepair sends a step of the repair with this id.

@@ -241,6 +241,9 @@ func (e *Engine) takeRetirement(now time.Time, t Retirement, out *Output) {
 	e.retired.sum += e.hasher.retirement(&after)
 	e.retired.gone = e.retired.gone.Plus(e.hasher.gone(&after))
 	e.changes++
+	if p := e.peers[t.Node]; p != nil {
+		p.assembly = nil // nothing more is taken from a life that is over
+	}
 	if after.Gone != before.Gone || after.Final != before.Final {
 		e.cut(now, after, out)
 	}

@@ -26,6 +26,7 @@ func (e *Engine) Tick(now time.Time) Output {
 	if e.zombies {
 		e.needReset(now)
 	}
+	e.desperate = e.isDesperate(now)
 	e.tend(now)
 	e.round = now
 	p, alone := e.choose(now)

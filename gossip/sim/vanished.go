@@ -52,7 +52,7 @@ func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version
 			}
 			for _, probe := range p.watch.probes { // order: it only asks whether there is one
 				for r := range probe.retained.records { // order: as above
-					if p.Up() && r.Replica == id && !r.IsTombstone() {
+					if p.Up() && r.Replica == id && !r.Collectable() {
 						_ = c.sim.violate("R13", n, "%v has vanished here, but %s retains %s", id, p.name, describe(&r.Update))
 						return
 					}

@@ -55,6 +55,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.Exceptions = r.exceptions()
 	f := r.upTo(maxFlags, "flags")
 	m.Same, m.Joining, m.Admits, m.Relays = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0, f&flagRelays != 0
+	m.Unsure = f&flagUnsure != 0
 	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
 	m.ReportSum, m.Reports = r.reports()

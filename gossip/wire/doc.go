@@ -43,7 +43,7 @@
 //	                  negative; pending updates, below 2^32
 //	11  nil | digest
 //	12  [ (replica, uint version) … ]   exceptions
-//	13  uint          flags: 1 same, 2 joining, 4 admits, 8 relays
+//	13  uint          flags: 1 same, 2 joining, 4 admits, 8 relays, 16 unsure
 //	14  bool          cleaning
 //	15  [ (space, bin hash, nil | str) … ]   state hashes; the type of the model, nil:
 //	                  there is none

@@ -58,6 +58,7 @@ const (
 	flagJoining
 	flagAdmits
 	flagRelays
+	flagUnsure
 	maxFlags = 1<<iota - 1
 )
 
@@ -74,6 +75,9 @@ func flags(m *engine.Message) uint64 {
 	}
 	if m.Relays {
 		f |= flagRelays
+	}
+	if m.Unsure {
+		f |= flagUnsure
 	}
 	return f
 }

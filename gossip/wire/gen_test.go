@@ -175,7 +175,7 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	m := &engine.Message{
 		Kind: kind, From: g.replica(), Exchange: g.number(), HLC: g.hlc,
 		MaxUpdate: uint32(g.number()), Credit: uint32(g.number()), Same: g.bool(), To: g.number(), Cleaning: g.bool(),
-		Joining: g.bool(), Admits: g.bool(), Relays: g.bool(),
+		Joining: g.bool(), Admits: g.bool(), Relays: g.bool(), Unsure: g.bool(),
 	}
 	if g.bool() {
 		rate := rapid.Float64Range(0, math.MaxFloat64)
