@@ -59,6 +59,8 @@ const (
 	countRetire
 	countVanished
 	countAnew
+	countHeldBack
+	countReturn
 	counted
 )
 
@@ -78,6 +80,7 @@ var countNames = [counted]string{
 	countRebased: "horizon rebased", countReport: "report", countExpired: "update expired", countCollected: "tombstone collected",
 	countReset: "dead update removed", countGivenUp: "horizon given up",
 	countRetire: "retire", countVanished: "replica vanished", countAnew: "node began anew",
+	countHeldBack: "collection held back by a dirty member", countReturn: "return with unpublished writes",
 }
 
 // counts is how often each happened, without what the engines of present lives

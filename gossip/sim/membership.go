@@ -26,6 +26,9 @@ func (n *Node) membership() engine.PeerState {
 // setPeer tells a node what membership says of another.
 func (s *Sim) setPeer(at, peer *Node, state engine.PeerState) {
 	if b, ok := at.peers[peer]; !ok || b.state != state {
+		self := peer.engine.Self()
+		s.counts.when(countReturn, ok && state == engine.PeerAlive && !s.isMember(at, peer) &&
+			at.engine.Vector().Version(self) < peer.engine.Vector().Version(self))
 		at.peers[peer] = belief{state, at.Clock()}
 	}
 	at.engine.SetPeer(at.Clock(), peer.name, state)

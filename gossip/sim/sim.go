@@ -167,6 +167,7 @@ func (s *Sim) tick(n *Node) {
 		s.drawPeer(n)
 	}
 	s.done(n, nil, nil, n.engine.Tick(n.Clock()))
+	s.counts.when(countHeldBack, !n.clean && n.engine.OldestDead() > 0)
 }
 
 // Write issues drafts at a node, as one step. It returns ErrDown, or the engine's
