@@ -135,9 +135,7 @@ func (e *Engine) writeReport(now time.Time, v *view) {
 		Member: e.self, Head: e.lookup(e.self).version, HLC: e.hlc.Next(now), Safe: e.complete(v),
 		View: v.hash, Outside: v.outside, Waits: e.isWaiting(v),
 	})
-	if n := len(e.retired.proofs); n == 0 || e.retired.proofs[n-1] != v.proof {
-		e.retired.proofs = append(e.retired.proofs[max(0, n+1-proofsLen):], v.proof)
-	}
+	e.retired.witness(v.proof)
 	e.hurry(now)
 }
 

@@ -60,12 +60,19 @@ type retired struct {
 	sum     uint64         // over all slots: equal sums, equal retirements
 	gone    Hash           // over Gone and Final: all members must agree on them (R7)
 	changes uint64
-	proofs  []uint64 // of this node's latest reports
+	proofs  []uint64 // that this node agreed to, in its latest reports
 }
 
 type retiredSlot struct {
 	Retirement
 	changed uint64
+}
+
+// witness notes that this node agrees to what a proof names.
+func (rt *retired) witness(proof uint64) {
+	if n := len(rt.proofs); n == 0 || rt.proofs[n-1] != proof {
+		rt.proofs = append(rt.proofs[max(0, n+1-proofsLen):], proof)
+	}
 }
 
 // find returns the slot of a node, and where it is or would be.
@@ -370,6 +377,7 @@ func (e *Engine) isIdle(r *replica, v *view) bool {
 // which all members know that (R13): they know all that was known here when it was so.
 func (e *Engine) bid(now time.Time, v *view, stable clock.Timestamp) {
 	var out Output // nothing: it is not about this node's present life
+	e.retired.witness(v.proof)
 	for i := 0; i < len(e.order); {
 		j := i + 1
 		for j < len(e.order) && e.order[j].id.Node == e.order[i].id.Node {
