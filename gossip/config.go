@@ -74,6 +74,8 @@ func (c Config) Validate() error {
 		return bad("Name", "%d bytes, at most %d", len(c.Name), engine.MaxName)
 	case !utf8.ValidString(c.Name):
 		return bad("Name", "%q is not UTF-8", c.Name)
+	case c.Metadata != nil && len(c.Metadata) > c.MaxUpdate-metadataRoom:
+		return bad("Metadata", "%d bytes, at most %d with Config.MaxUpdate %d", len(c.Metadata), c.MaxUpdate-metadataRoom, c.MaxUpdate)
 	case len(c.Cluster) > engine.MaxName:
 		return bad("Cluster", "%d bytes, at most %d", len(c.Cluster), engine.MaxName)
 	case len(c.Key) != 0 && len(c.Key) != 16 && len(c.Key) != 24 && len(c.Key) != 32:
@@ -106,6 +108,7 @@ func (c Config) Validate() error {
 }
 
 const (
+	metadataRoom   = 512      // what else an update of metadata may take: names, above all
 	maxMaxUpdate   = 15 << 20 // what fits into one message of a stream
 	maxMaxDatagram = 60_000   // what fits into one UDP packet, encrypted
 )

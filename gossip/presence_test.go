@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -146,6 +147,25 @@ func TestPresenceOfLaterLife(t *testing.T) {
 			values, _ := a.retained("roles")
 			return values == 1 && roles(ofA) == "a=web"
 		})
+	})
+}
+
+// A presence that is detached is left alone.
+func TestDetachedPresence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, ofA := startRole(t, memnet.New(memnet.Config{}), "a", "web")
+		if err := a.Detach("roles"); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Detach(metadataSpace); !errors.Is(err, ErrNotAttached) {
+			t.Errorf("Detach of the node's own space: %v", err)
+		}
+		if got := roles(ofA); got != "" || metadata(a) != "a=web" {
+			t.Errorf("%q, %q, want nothing but the metadata", got, metadata(a))
+		}
+		if err := a.tendAll(t.Context()); err != nil {
+			t.Errorf("it is tended: %v", err)
+		}
 	})
 }
 

@@ -11,7 +11,10 @@ import (
 	"strings"
 )
 
-var _ Handle = (*Counter)(nil)
+var (
+	_ Handle = (*Counter)(nil)
+	_ Typed  = (*Counter)(nil)
+)
 
 // ErrOverflow is returned by writes to a [Counter] that an int64 cannot hold.
 var ErrOverflow = errors.New("model: counter overflow")
@@ -181,6 +184,9 @@ func (m *Counter) read(name string) int64 {
 	}
 	return 0
 }
+
+// Type implements [Typed].
+func (m *Counter) Type() string { return "counter" }
 
 // Apply implements [Model].
 func (m *Counter) Apply(u *Update) Effect {

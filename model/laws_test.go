@@ -17,7 +17,7 @@ import (
 //
 //	go test ./model -run Laws -cases 10000 -seed 42
 var (
-	lawCases = flag.Int("cases", 300, "histories per test of the laws")
+	lawCases = flag.Int("cases", 100, "histories per test of the laws")
 	lawSeed  = flag.Uint64("seed", 0, "seed of the first history of a test of the laws")
 )
 

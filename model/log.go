@@ -10,7 +10,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
-var _ Handle = (*Log[int])(nil)
+var (
+	_ Handle = (*Log[int])(nil)
+	_ Typed  = (*Log[int])(nil)
+)
 
 // Log is a replicated log: events are only ever appended, and all nodes show them in
 // one order, by (timestamp, replica); what a node truncates of its own events goes
@@ -203,6 +206,9 @@ func (m *Log[T]) snapshot() [][]logEntry {
 	defer m.host.RUnlock()
 	return m.lists()
 }
+
+// Type implements [Typed].
+func (m *Log[T]) Type() string { return "log" }
 
 // Apply implements [Model].
 func (m *Log[T]) Apply(u *Update) Effect {

@@ -175,7 +175,11 @@ func (n *nodeLog) remove(epoch, seq uint64, dot clock.Dot) bool {
 	if !ok || l.events[at].update.Dot != dot {
 		return false
 	}
-	l.events, l.dropped = slices.Delete(slices.Clone(l.events), at, at+1), 0
+	if last := len(l.events) - 1; at == last {
+		l.events = l.events[:last:last] // the next one must not overwrite it for who has the slice
+	} else {
+		l.events, l.dropped = slices.Delete(slices.Clone(l.events), at, at+1), 0
+	}
 	if len(l.events) == 0 {
 		n.lives = slices.Delete(n.lives, i, i+1)
 	}

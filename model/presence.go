@@ -14,6 +14,7 @@ import (
 
 var (
 	_ Tender        = (*Presence[int])(nil)
+	_ Typed         = (*Presence[int])(nil)
 	_ MemberWatcher = (*presenceWatcher)(nil)
 )
 
@@ -182,6 +183,9 @@ func (m *Presence[V]) tend(tx *Tx) (due bool) {
 	}
 	return due
 }
+
+// Type implements [Typed].
+func (m *Presence[V]) Type() string { return "presence" }
 
 // Apply implements [Model].
 func (m *Presence[V]) Apply(u *Update) Effect {

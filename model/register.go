@@ -10,7 +10,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
-var _ Handle = (*Register[int])(nil)
+var (
+	_ Handle = (*Register[int])(nil)
+	_ Typed  = (*Register[int])(nil)
+)
 
 // Register is any number of replicated registers, each under a name: a write takes the
 // place of the values that its writer sees, so of writes at the same time all values
@@ -174,6 +177,9 @@ func (m *Register[V]) snapshot() [][]*Update {
 	slices.SortFunc(shown, func(a, b []*Update) int { return bytes.Compare(a[0].Key, b[0].Key) })
 	return shown
 }
+
+// Type implements [Typed].
+func (m *Register[V]) Type() string { return "register" }
 
 // Apply implements [Model].
 func (m *Register[V]) Apply(u *Update) Effect { return m.all.apply(u) }

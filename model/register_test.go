@@ -52,7 +52,7 @@ func TestRegisterKeepsTheLaws(t *testing.T) {
 
 // The values are those that no write known has seen, directly or not.
 func TestRegisterAgainstObvious(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Register[int]) })
 		value, next := map[clock.Dot]int{}, 0
 		for step := range 40 {

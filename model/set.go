@@ -10,7 +10,10 @@ import (
 	"strings"
 )
 
-var _ Handle = (*Set[int])(nil)
+var (
+	_ Handle = (*Set[int])(nil)
+	_ Typed  = (*Set[int])(nil)
+)
 
 // Set is any number of replicated sets, each under a name: an element is in a set if
 // some add of it has been seen by no delete; so of an add and a delete at the same time
@@ -178,6 +181,9 @@ func (m *Set[T]) Names() iter.Seq[string] {
 		}
 	}
 }
+
+// Type implements [Typed].
+func (m *Set[T]) Type() string { return "set" }
 
 // Apply implements [Model].
 func (m *Set[T]) Apply(u *Update) Effect {

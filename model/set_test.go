@@ -58,7 +58,7 @@ func sets(m *model.Set[string]) map[string][]string {
 
 // An element is there if some add of it has been seen by no delete.
 func TestSetAgainstObvious(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Set[string]) })
 		adds := map[clock.Dot]bool{}
 		for step := range 40 {

@@ -79,6 +79,9 @@
 //
 //	go test ./gossip/sim -run 'TestSwarm$' -first 17 -seeds 1 -trace
 //
+// Two others do the same with the models of package model, TestSwarmOfModels with each
+// of them and TestSwarmOfAllModels with all on 20 nodes; -model-seeds says how long.
+//
 // [Sim.Counts] tells how often rare things happened; a swarm in which one of them
 // never did has tested less than it seems to.
 //
