@@ -87,12 +87,12 @@ func (e *Engine) dead() int {
 }
 
 // tend writes a report when one is due and collects what has become stable; both at
-// most once per Interval, and nothing where nothing waits.
+// most once per Interval or ReportInterval, and nothing where nothing waits.
 func (e *Engine) tend(now time.Time) {
 	if !e.cfg.Collect || now.Before(e.tendAt) {
 		return
 	}
-	e.tendAt = now.Add(e.cfg.Interval)
+	e.tendAt = now.Add(min(e.cfg.Interval, e.cfg.ReportInterval))
 	e.sweep()
 	if e.cfg.Unsafe.Grace > 0 {
 		e.collect(clock.TimestampOf(now.Add(-e.cfg.Unsafe.Grace)))

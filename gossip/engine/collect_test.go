@@ -97,6 +97,9 @@ func TestReturnAfterCollection(t *testing.T) {
 		if m := n.models["s"].byKey; len(m) != 1 || m["unpublished"] == nil {
 			t.Errorf("%s shows %v, want what was unpublished and nothing else", n.name, m)
 		}
+		if got := n.e.Stats().Mismatches; got != 0 {
+			t.Errorf("%s counts %d mismatches, though nothing broke", n.name, got)
+		}
 	}
 	if away.e.Stats().Resets == 0 {
 		t.Error("the node that was away was not reset")

@@ -258,6 +258,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	if m.Same {
 		e.share(now, p, true, x.rates, m.Rates, 0)
 		e.settle(now, p, x.id, x.mine)
+		e.bringDoom(out) // before the states are compared
 		p.mine = nil
 		e.stats.Exchanges.Equal++
 		e.finish(now, p, x, m, nil, out)
