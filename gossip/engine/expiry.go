@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -38,7 +37,7 @@ func (e *Engine) lapse(now time.Time, out *Output) {
 		if n >= lapseMost && e.alarms[0].time != last.time { // space.past tells no two of one time apart
 			return
 		}
-		g := heap.Pop(&e.alarms).(grave)
+		g := e.alarms.pop()
 		if g == last {
 			continue // it was retained twice
 		}
