@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"cmp"
-	"container/heap"
 	"slices"
 	"time"
 
@@ -19,42 +17,6 @@ const (
 	collectPause = 100 * time.Nanosecond
 )
 
-// grave is a dead update that waits to be collected: a tombstone, or one that has
-// expired. Or it did before it was superseded.
-type grave struct {
-	time    clock.Timestamp // of the update, or when it expired
-	replica *replica
-	version clock.Version
-}
-
-// graves are ordered by time: a heap. Those of one update are neighbours.
-type graves []grave
-
-func (g graves) Len() int { return len(g) }
-func (g graves) Less(i, j int) bool {
-	a, b := &g[i], &g[j]
-	if a.time != b.time {
-		return a.time < b.time
-	}
-	return cmp.Or(a.replica.id.Compare(b.replica.id), cmp.Compare(a.version, b.version)) < 0
-}
-func (g graves) Swap(i, j int) { g[i], g[j] = g[j], g[i] }
-
-// Push and Pop are not used: they would put each grave on the heap.
-func (g *graves) Push(any) {}
-func (g *graves) Pop() any { return nil }
-
-// pop takes the first.
-func (g *graves) pop() grave {
-	first, last := (*g)[0], len(*g)-1
-	(*g)[0] = (*g)[last]
-	(*g)[last] = grave{} // its replica may be garbage
-	if *g = fit((*g)[:last]); last > 1 {
-		heap.Fix(g, 0)
-	}
-	return first
-}
-
 // bury notes an update that is retained from now on, if it is dead or will expire.
 func (e *Engine) bury(r *replica, u *model.Update) {
 	if !u.Collectable() {
@@ -66,28 +28,6 @@ func (e *Engine) bury(r *replica, u *model.Update) {
 	case s.expirer != nil && u.Expires != 0:
 		e.alarms.add(grave{u.Expires, r, u.Version}, e.expiring)
 	}
-}
-
-// add notes one more; waiting tells how many count. When most do not any more they
-// are forgotten.
-func (g *graves) add(one grave, waiting func() int) {
-	if n := len(*g); n >= 1024 && n >= 2*waiting() {
-		g.keep(grave.isRetained)
-	}
-	*g = append(*g, one)
-	heap.Fix(g, len(*g)-1)
-}
-
-// isRetained reports whether the update is still there.
-func (g grave) isRetained() bool {
-	_, ok := g.replica.log.get(g.version)
-	return ok
-}
-
-// keep forgets all others.
-func (g *graves) keep(which func(grave) bool) {
-	*g = fit(slices.DeleteFunc(*g, func(o grave) bool { return !which(o) }))
-	heap.Init(g)
 }
 
 // dead counts the updates that wait to be collected, in attached spaces.
@@ -114,10 +54,10 @@ func (e *Engine) tend(now time.Time) {
 		e.collectSome(now, clock.TimestampOf(now.Add(-e.cfg.Unsafe.Grace)))
 		return
 	}
-	if len(e.graves) == 0 && e.collected == 0 && len(e.reports.slots) == 0 && !e.hasEmpty() {
+	if e.graves.Len() == 0 && e.collected == 0 && len(e.reports.slots) == 0 && !e.hasEmpty() {
 		return
 	}
-	for len(e.graves) > 0 && !e.graves[0].isRetained() {
+	for e.graves.Len() > 0 && !e.graves.first().isRetained() {
 		e.graves.pop()
 	}
 	v := e.look(now)
@@ -138,10 +78,10 @@ func (e *Engine) tend(now time.Time) {
 // OldestDead returns when the oldest of the tombstones and expired updates that wait to be
 // collected in attached spaces died, about; 0 if none wait.
 func (e *Engine) OldestDead() clock.Timestamp {
-	if len(e.graves) == 0 || e.dead() == 0 {
+	if e.graves.Len() == 0 || e.dead() == 0 {
 		return 0
 	}
-	return e.graves[0].time
+	return e.graves.first().time
 }
 
 // hasEmpty reports whether there is a replica that wrote and of which nothing is
@@ -161,7 +101,7 @@ func (e *Engine) collectSome(now time.Time, through clock.Timestamp) {
 // collect drops what is dead up to a stable time, in attached spaces, and raises the
 // floors of its replicas (R8). It reports whether some is left for the next Tick.
 func (e *Engine) collect(through clock.Timestamp) (more bool) {
-	for n := 0; n < collectMost && len(e.graves) > 0 && e.graves[0].time <= through; n++ {
+	for n := 0; n < collectMost && e.graves.Len() > 0 && e.graves.first().time <= through; n++ {
 		g := e.graves.pop()
 		en, ok := g.replica.log.get(g.version)
 		u := en.update
@@ -174,7 +114,7 @@ func (e *Engine) collect(through clock.Timestamp) (more bool) {
 		e.collected = max(e.collected, g.time)
 		e.countCollected(u)
 	}
-	return len(e.graves) > 0 && e.graves[0].time <= through
+	return e.graves.Len() > 0 && e.graves.first().time <= through
 }
 
 // raiseFloor adopts the floor of a replica from the peer of a repair, if all up to

@@ -21,8 +21,8 @@ func TestRoomForGravesIsGivenBack(t *testing.T) {
 		if got := g.pop(); got.time != clock.Timestamp(i) {
 			t.Fatalf("grave %d has time %d", i, got.time)
 		}
-		if most := max(8, 4*len(g)+4); cap(g) > most && len(g) < n/4 {
-			t.Fatalf("room for %d with %d graves, at most %d", cap(g), len(g), most)
+		if room, most := len(g.pieces)*gravesPiece, g.Len()+2*gravesPiece; room > most {
+			t.Fatalf("room for %d with %d graves, at most %d", room, g.Len(), most)
 		}
 	}
 }
