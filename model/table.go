@@ -21,8 +21,8 @@ type table[V any] struct {
 const (
 	// tableLeast is how many entries a table never gives back.
 	tableLeast = 64
-	// tableStep is how many entries move with a change. With 1 the move would end when
-	// a quarter of the entries were changed; before all are, it must have.
+	// tableStep is how many entries move with a change. So a move is over before three
+	// quarters of what moves can be gone in turn.
 	tableStep = 4
 )
 
