@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -46,7 +45,7 @@ const kindReset Kind = 1
 type Counter struct {
 	host  Host
 	self  SelfHost
-	index map[string]*count
+	index table[*count]
 	last  []*Update // backs the last Effect's Superseded
 }
 
@@ -86,7 +85,7 @@ func (m *Counter) add(ctx context.Context, wait bool, name string, n int64) erro
 		}
 		var sum wide
 		own := tally{by: m.self.Self()}
-		if c := m.index[name]; c != nil {
+		if c := m.index.get(name); c != nil {
 			sum = c.sum()
 			own = c.own(own)
 		}
@@ -113,7 +112,7 @@ func (m *Counter) Reset(ctx context.Context, name string) error {
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		c := m.index[name]
+		c := m.index.get(name)
 		if c == nil || len(c.adds) == 0 {
 			return nil
 		}
@@ -143,7 +142,7 @@ func (m *Counter) Len() int {
 	}
 	m.host.RLock()
 	defer m.host.RUnlock()
-	return len(m.index)
+	return m.index.len()
 }
 
 // All iterates over all counters, in order of names, as they were when the iteration
@@ -168,8 +167,8 @@ func (m *Counter) snapshot() []namedValue {
 		return nil
 	}
 	m.host.RLock()
-	all := make([]namedValue, 0, len(m.index))
-	for name, c := range m.index { // order: sorted below
+	all := make([]namedValue, 0, m.index.len())
+	for name, c := range m.index.all() { // order: sorted below
 		all = append(all, namedValue{name, c.sum().clamp()})
 	}
 	m.host.RUnlock()
@@ -179,7 +178,7 @@ func (m *Counter) snapshot() []namedValue {
 
 // read is Value without the lock.
 func (m *Counter) read(name string) int64 {
-	if c := m.index[name]; c != nil {
+	if c := m.index.get(name); c != nil {
 		return c.sum().clamp()
 	}
 	return 0
@@ -190,13 +189,10 @@ func (m *Counter) Type() string { return "counter" }
 
 // Apply implements [Model].
 func (m *Counter) Apply(u *Update) Effect {
-	c := m.index[keyOf(u)]
+	c := m.index.get(keyOf(u))
 	if c == nil {
 		c = new(count)
-		if m.index == nil {
-			m.index = make(map[string]*count)
-		}
-		m.index[string(u.Key)] = c // a copy of the key: updates come and go
+		m.index.set(string(u.Key), c) // a copy of the key: updates come and go
 	}
 	clear(m.last)
 	m.last = m.last[:0]
@@ -248,6 +244,9 @@ func (m *Counter) applyReset(c *count, u *Update) Effect {
 		}
 		return gone
 	})
+	if len(c.adds) == 0 {
+		c.adds = nil // there may have been many
+	}
 	c.resets = append(c.resets, r)
 	c.see()
 	return Effect{Superseded: m.last}
@@ -255,7 +254,7 @@ func (m *Counter) applyReset(c *count, u *Update) Effect {
 
 // Remove implements [Model].
 func (m *Counter) Remove(u *Update) {
-	c := m.index[keyOf(u)]
+	c := m.index.get(keyOf(u))
 	if c == nil {
 		return
 	}
@@ -266,7 +265,7 @@ func (m *Counter) Remove(u *Update) {
 		c.adds = slices.Delete(c.adds, i, i+1)
 	}
 	if len(c.adds) == 0 && len(c.resets) == 0 {
-		delete(m.index, keyOf(u))
+		m.index.remove(keyOf(u))
 	}
 }
 
@@ -354,6 +353,12 @@ func (c *count) see() {
 
 // names returns all names with a prefix, in order.
 func (m *Counter) names(prefix string) []string {
-	names := slices.Sorted(maps.Keys(m.index))
-	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
+	var names []string
+	for name := range m.index.all() { // order: sorted below
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -31,7 +31,7 @@ func (m *Counter) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[CounterCh
 			key: func(u *Update) (string, bool) {
 				return string(u.Key), strings.HasPrefix(keyOf(u), cfg.Prefix)
 			},
-			read:  func(name string) (int64, bool) { return m.read(name), m.index[name] != nil },
+			read:  func(name string) (int64, bool) { return m.read(name), m.index.get(name) != nil },
 			same:  func(_ string, a, b int64) bool { return a == b },
 			state: cfg.State,
 		}

@@ -38,7 +38,7 @@ type Log[T any] struct {
 	host  Host
 	self  SelfHost
 	codec Codec[T]
-	nodes map[string]*nodeLog
+	nodes table[*nodeLog]
 	count int
 	last  []*Update // backs the last Effect's Superseded
 }
@@ -142,7 +142,7 @@ func (m *Log[T]) truncate(ctx context.Context, all [][]logEntry, old func(*Updat
 	slices.Sort(nodes)
 	return m.host.Write(ctx, true, func(tx *Tx) error {
 		for _, node := range nodes {
-			if n := m.nodes[node]; n != nil && n.cut.compare(cuts[node]) < 0 && m.mayTruncate(node, cuts[node].time) {
+			if n := m.nodes.get(node); n != nil && n.cut.compare(cuts[node]) < 0 && m.mayTruncate(node, cuts[node].time) {
 				tx.Put(Draft{Key: []byte(node), Kind: Tombstone, Value: cuts[node].append(nil)})
 			}
 		}
@@ -268,7 +268,7 @@ func (m *Log[T]) Remove(u *Update) {
 	if u.IsTombstone() {
 		name = keyOf(u)
 	}
-	n := m.nodes[name]
+	n := m.nodes.get(name)
 	switch {
 	case n == nil:
 		return
@@ -280,7 +280,7 @@ func (m *Log[T]) Remove(u *Update) {
 		n.mark, n.cut = nil, cut{}
 	}
 	if n.mark == nil && len(n.lives) == 0 {
-		delete(m.nodes, name)
+		m.nodes.remove(name)
 	}
 }
 

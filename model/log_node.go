@@ -81,7 +81,7 @@ func compareMarks(a, b *Update) int {
 
 // node returns what is known of a node, for reading.
 func (m *Log[T]) node(name string) *nodeLog {
-	if n := m.nodes[name]; n != nil {
+	if n := m.nodes.get(name); n != nil {
 		return n
 	}
 	return new(nodeLog)
@@ -89,21 +89,18 @@ func (m *Log[T]) node(name string) *nodeLog {
 
 // keep is node for what is to stay.
 func (m *Log[T]) keep(name string) *nodeLog {
-	n := m.nodes[name]
+	n := m.nodes.get(name)
 	if n == nil {
-		if m.nodes == nil {
-			m.nodes = make(map[string]*nodeLog)
-		}
 		n = new(nodeLog)
-		m.nodes[strings.Clone(name)] = n
+		m.nodes.set(strings.Clone(name), n)
 	}
 	return n
 }
 
 // lists returns the events of all lives, each list in order.
 func (m *Log[T]) lists() [][]logEntry {
-	all := make([][]logEntry, 0, len(m.nodes))
-	for _, n := range m.nodes { // order: merge puts the events in order
+	all := make([][]logEntry, 0, m.nodes.len())
+	for _, n := range m.nodes.all() { // order: merge puts the events in order
 		for _, l := range n.lives {
 			all = append(all, l.sorted())
 		}

@@ -42,7 +42,7 @@ type Map[V any] struct {
 	// index has the retained update of every key, tombstones included. Its keys
 	// alias the immutable key bytes of the very update they lead to (see keyOf), so
 	// that a key is in memory once.
-	index map[string]*Update
+	index table[*Update]
 	live  int             // entries of index that show
 	past  clock.Timestamp // what expires up to here does not show
 	last  [1]*Update      // backs the last Effect's Superseded
@@ -144,7 +144,7 @@ func (m *Map[V]) Type() string { return "map" }
 
 // Apply implements [Model]: the newest update of a key stays.
 func (m *Map[V]) Apply(u *Update) Effect {
-	old := m.index[keyOf(u)]
+	old := m.index.get(keyOf(u))
 	if old == nil {
 		m.put(u)
 		return Effect{}
@@ -163,7 +163,7 @@ func (m *Map[V]) Apply(u *Update) Effect {
 
 // Remove implements [Model].
 func (m *Map[V]) Remove(u *Update) {
-	if old := m.index[keyOf(u)]; old != nil && old.Dot == u.Dot {
+	if old := m.index.get(keyOf(u)); old != nil && old.Dot == u.Dot {
 		m.drop(old)
 	}
 }
@@ -219,7 +219,7 @@ func (m *Map[V]) lookup(key string) *Update {
 
 // visible is lookup without the lock.
 func (m *Map[V]) visible(key string) *Update {
-	if u := m.index[key]; m.shows(u) {
+	if u := m.index.get(key); m.shows(u) {
 		return u
 	}
 	return nil
@@ -258,7 +258,7 @@ func (m *Map[V]) collect(prefix string) []*Update {
 	if prefix == "" {
 		found = make([]*Update, 0, m.live)
 	}
-	for key, u := range m.index { // order: whoever reads the result sorts it
+	for key, u := range m.index.all() { // order: whoever reads the result sorts it
 		if m.shows(u) && strings.HasPrefix(key, prefix) {
 			found = append(found, u)
 		}
@@ -267,10 +267,7 @@ func (m *Map[V]) collect(prefix string) []*Update {
 }
 
 func (m *Map[V]) put(u *Update) {
-	if m.index == nil {
-		m.index = make(map[string]*Update)
-	}
-	m.index[keyOf(u)] = u
+	m.index.set(keyOf(u), u)
 	if m.shows(u) {
 		m.live++
 	}
@@ -279,7 +276,7 @@ func (m *Map[V]) put(u *Update) {
 // drop deletes the entry, key included: assigning a new value to an existing
 // entry may keep the old key, and with it the memory of the old update.
 func (m *Map[V]) drop(u *Update) {
-	delete(m.index, keyOf(u))
+	m.index.remove(keyOf(u))
 	if m.shows(u) {
 		m.live--
 	}

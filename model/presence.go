@@ -42,9 +42,9 @@ type Presence[V any] struct {
 	self    SelfHost
 	members MemberHost // nil: everybody is present
 	codec   Codec[V]
-	nodes   map[string]*Update // the retained update about each node
-	own     *Update            // the value that this life set last; nil if none, or deleted
-	last    [1]*Update         // backs the last Effect's Superseded
+	nodes   table[*Update] // the retained update about each node
+	own     *Update        // the value that this life set last; nil if none, or deleted
+	last    [1]*Update     // backs the last Effect's Superseded
 }
 
 // Set gives this node a value, here at once and on all other nodes in time. It returns
@@ -76,7 +76,7 @@ func (m *Presence[V]) Delete(ctx context.Context) error {
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		if u := m.nodes[m.self.Self().Node]; isLive(u) {
+		if u := m.nodes.get(m.self.Self().Node); isLive(u) {
 			tx.Put(withdrawal(u))
 		}
 		return nil
@@ -106,7 +106,7 @@ func (m *Presence[V]) All() iter.Seq2[string, V] {
 		names := m.names("")
 		found := make([]*Update, len(names))
 		for i, name := range names {
-			found[i] = m.nodes[name]
+			found[i] = m.nodes.get(name)
 		}
 		m.host.RUnlock()
 		for i, u := range found {
@@ -126,7 +126,7 @@ func (m *Presence[V]) Len() int {
 	m.host.RLock()
 	defer m.host.RUnlock()
 	n := 0
-	for name := range m.nodes { // order: a sum
+	for name := range m.nodes.all() { // order: a sum
 		if m.shown(name) != nil {
 			n++
 		}
@@ -161,7 +161,7 @@ func (m *Presence[V]) tend(tx *Tx) (due bool) {
 		}
 	}
 	self := m.self.Self()
-	switch u := m.nodes[self.Node]; {
+	switch u := m.nodes.get(self.Node); {
 	case u != nil && rankOf(u).epoch > self.Epoch: // a later life; this one is about to be another (R1)
 	case m.own != nil && !isLive(u):
 		put(Draft{Value: m.own.Value})
@@ -172,14 +172,14 @@ func (m *Presence[V]) tend(tx *Tx) (due bool) {
 		return due
 	}
 	var gone []string
-	for name, u := range m.nodes { // order: sorted below
+	for name, u := range m.nodes.all() { // order: sorted below
 		if isLive(u) && name != self.Node && m.members.Standing(name, u.Time) == Removed {
 			gone = append(gone, name)
 		}
 	}
 	slices.Sort(gone)
 	for _, name := range gone {
-		put(withdrawal(m.nodes[name]))
+		put(withdrawal(m.nodes.get(name)))
 	}
 	return due
 }
@@ -190,7 +190,7 @@ func (m *Presence[V]) Type() string { return "presence" }
 // Apply implements [Model].
 func (m *Presence[V]) Apply(u *Update) Effect {
 	name := nodeOf(u)
-	old := m.nodes[name]
+	old := m.nodes.get(name)
 	if old != nil {
 		switch c := compareRanks(u, old); {
 		case c < 0:
@@ -198,12 +198,9 @@ func (m *Presence[V]) Apply(u *Update) Effect {
 		case c == 0:
 			return Effect{}
 		}
-		delete(m.nodes, name) // the key may alias the old update
+		m.nodes.remove(name) // the key may alias the old update
 	}
-	if m.nodes == nil {
-		m.nodes = make(map[string]*Update)
-	}
-	m.nodes[name] = u
+	m.nodes.set(name, u)
 	if self := m.writer(); self == u.Replica && self.Node == name {
 		if m.own = u; u.IsTombstone() {
 			m.own = nil
@@ -218,8 +215,8 @@ func (m *Presence[V]) Apply(u *Update) Effect {
 
 // Remove implements [Model].
 func (m *Presence[V]) Remove(u *Update) {
-	if name := nodeOf(u); m.nodes[name] != nil && m.nodes[name].Dot == u.Dot {
-		delete(m.nodes, name)
+	if old := m.nodes.get(nodeOf(u)); old != nil && old.Dot == u.Dot {
+		m.nodes.remove(nodeOf(u))
 	}
 }
 
@@ -255,7 +252,7 @@ func (m *Presence[V]) writer() clock.Replica {
 
 // shown returns what is shown of a node, nil if nothing is.
 func (m *Presence[V]) shown(node string) *Update {
-	u := m.nodes[node]
+	u := m.nodes.get(node)
 	if !isLive(u) || m.members != nil && m.members.Standing(node, u.Time) != Present {
 		return nil
 	}
@@ -265,7 +262,7 @@ func (m *Presence[V]) shown(node string) *Update {
 // names returns the nodes with a prefix of which something is shown, in order.
 func (m *Presence[V]) names(prefix string) []string {
 	var names []string
-	for name := range m.nodes { // order: sorted below
+	for name := range m.nodes.all() { // order: sorted below
 		if strings.HasPrefix(name, prefix) && m.shown(name) != nil {
 			names = append(names, strings.Clone(name))
 		}

@@ -82,7 +82,7 @@ func (m *Register[V]) Resolve(ctx context.Context, name string, f func(values []
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		found := m.siblings(distinct(m.all.groups[name]))
+		found := m.siblings(distinct(m.all.groups.get(name)))
 		if len(found) < 2 {
 			return nil
 		}
@@ -106,7 +106,7 @@ func (m *Register[V]) Delete(ctx context.Context, name string) error {
 		return ErrDetached
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
-		if anyLive(m.all.groups[name]) != nil {
+		if anyLive(m.all.groups.get(name)) != nil {
 			tx.Put(Draft{Key: []byte(name), Kind: Tombstone, Context: m.all.context(name, stableOf(m.host))})
 		}
 		return nil
@@ -121,7 +121,7 @@ func (m *Register[V]) Values(name string) []Sibling[V] {
 		return nil
 	}
 	m.host.RLock()
-	group := m.all.groups[name]
+	group := m.all.groups.get(name)
 	m.host.RUnlock()
 	return m.siblings(distinct(group))
 }
@@ -163,8 +163,8 @@ func (m *Register[V]) snapshot() [][]*Update {
 		return nil
 	}
 	m.host.RLock()
-	groups := make([][]*Update, 0, len(m.all.groups))
-	for _, group := range m.all.groups { // order: sorted below
+	groups := make([][]*Update, 0, m.all.groups.len())
+	for _, group := range m.all.groups.all() { // order: sorted below
 		groups = append(groups, group)
 	}
 	m.host.RUnlock()

@@ -32,7 +32,7 @@ func (m *Register[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[Regis
 				return string(u.Key), strings.HasPrefix(keyOf(u), cfg.Prefix)
 			},
 			read: func(name string) ([]*Update, bool) {
-				shown := distinct(m.all.groups[name])
+				shown := distinct(m.all.groups.get(name))
 				return shown, len(shown) > 0
 			},
 			same:  func(_ string, a, b []*Update) bool { return slices.Equal(a, b) },
@@ -50,7 +50,7 @@ func (m *Register[V]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[Regis
 // names returns the names of all registers that have values, in order.
 func (m *Register[V]) names(prefix string) []string {
 	var names []string
-	for name, group := range m.all.groups { // order: sorted below
+	for name, group := range m.all.groups.all() { // order: sorted below
 		if strings.HasPrefix(name, prefix) && anyLive(group) != nil {
 			names = append(names, strings.Clone(name))
 		}

@@ -37,8 +37,8 @@ type Set[T any] struct {
 
 	host  Host
 	codec Codec[T]
-	sets  map[string]*siblings // by name; of each element those of its updates' key
-	odd   siblings             // updates whose keys make no sense; nobody looks at them
+	sets  table[*siblings] // by name; of each element those of its updates' key
+	odd   siblings         // updates whose keys make no sense; nobody looks at them
 }
 
 // Add puts elements into the set of this name, here at once and on all other nodes in
@@ -68,7 +68,7 @@ func (m *Set[T]) Delete(ctx context.Context, set string, elems ...T) error {
 }
 
 func (m *Set[T]) drop(tx *Tx, s *siblings, key []byte) {
-	if anyLive(s.groups[string(key)]) != nil {
+	if anyLive(s.groups.get(string(key))) != nil {
 		tx.Put(Draft{Key: key, Kind: Tombstone, Context: s.context(aliasOf(key), stableOf(m.host))})
 	}
 }
@@ -125,7 +125,7 @@ func (m *Set[T]) Contains(set string, elem T) bool {
 	}
 	m.host.RLock()
 	defer m.host.RUnlock()
-	return anyLive(m.set(set).groups[string(key)]) != nil
+	return anyLive(m.set(set).groups.get(string(key))) != nil
 }
 
 // Len returns the number of elements of the set of this name, those that do not decode
@@ -166,8 +166,8 @@ func (m *Set[T]) Names() iter.Seq[string] {
 			return
 		}
 		m.host.RLock()
-		names := make([]string, 0, len(m.sets))
-		for name, s := range m.sets { // order: sorted below
+		names := make([]string, 0, m.sets.len())
+		for name, s := range m.sets.all() { // order: sorted below
 			if s.live > 0 {
 				names = append(names, name)
 			}
@@ -190,11 +190,8 @@ func (m *Set[T]) Apply(u *Update) Effect {
 	s := m.of(u)
 	if s == nil {
 		name, _, _ := splitKey(u.Key)
-		if m.sets == nil {
-			m.sets = make(map[string]*siblings)
-		}
 		s = new(siblings)
-		m.sets[strings.Clone(name)] = s
+		m.sets.set(strings.Clone(name), s)
 	}
 	return s.apply(u)
 }
@@ -206,8 +203,8 @@ func (m *Set[T]) Remove(u *Update) {
 		return
 	}
 	s.remove(u)
-	if name, _, ok := splitKey(u.Key); ok && len(s.groups) == 0 {
-		delete(m.sets, name)
+	if name, _, ok := splitKey(u.Key); ok && s.groups.len() == 0 {
+		m.sets.remove(name)
 	}
 }
 
@@ -228,7 +225,7 @@ func (m *Set[T]) Bind(h Host) error {
 
 // set returns the set of this name; an empty one if there is none.
 func (m *Set[T]) set(name string) *siblings {
-	if s := m.sets[name]; s != nil {
+	if s := m.sets.get(name); s != nil {
 		return s
 	}
 	return new(siblings)
@@ -240,7 +237,7 @@ func (m *Set[T]) of(u *Update) *siblings {
 	if !ok {
 		return &m.odd
 	}
-	return m.sets[name]
+	return m.sets.get(name)
 }
 
 // A key is the set's name, its length in front, and the encoded element.

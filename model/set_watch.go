@@ -36,7 +36,7 @@ func (m *Set[T]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[SetChange[
 			},
 			read: func(key string) (struct{}, bool) {
 				name, _, _ := splitKey([]byte(key))
-				return struct{}{}, anyLive(m.set(name).groups[key]) != nil
+				return struct{}{}, anyLive(m.set(name).groups.get(key)) != nil
 			},
 			same:  func(string, struct{}, struct{}) bool { return true },
 			state: cfg.State,
@@ -55,7 +55,7 @@ func (m *Set[T]) Watch(ctx context.Context, cfg WatchConfig) iter.Seq[SetChange[
 // keys returns the keys of all elements of sets whose names have a prefix, in order.
 func (m *Set[T]) keys(prefix string) []string {
 	var keys []string
-	for name, s := range m.sets { // order: sorted below
+	for name, s := range m.sets.all() { // order: sorted below
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 type siblings struct {
 	// groups are ascending by compare and never changed in place: who has one may keep
 	// it. Their keys alias the key of an update in the group.
-	groups map[string][]*Update
+	groups table[[]*Update]
 	live   int       // groups that show something: that have more than tombstones
 	last   []*Update // backs the last Effect's Superseded
 }
@@ -28,7 +28,7 @@ func hasSeen(a, b *Update) bool {
 
 // apply is Model.Apply.
 func (s *siblings) apply(u *Update) Effect {
-	group := s.groups[keyOf(u)]
+	group := s.groups.get(keyOf(u))
 	for _, old := range group {
 		switch {
 		case old.Dot == u.Dot:
@@ -54,7 +54,7 @@ func (s *siblings) apply(u *Update) Effect {
 
 // remove is Model.Remove.
 func (s *siblings) remove(u *Update) {
-	group := s.groups[keyOf(u)]
+	group := s.groups.get(keyOf(u))
 	i := slices.IndexFunc(group, func(o *Update) bool { return o.Dot == u.Dot })
 	if i < 0 {
 		return
@@ -71,14 +71,11 @@ func (s *siblings) put(u *Update, old, group []*Update) {
 	if anyLive(group) != nil {
 		s.live++
 	}
-	if s.groups == nil {
-		s.groups = make(map[string][]*Update)
-	}
 	if len(old) > 0 && len(group) <= len(old) {
-		delete(s.groups, keyOf(u))
+		s.groups.remove(keyOf(u))
 	}
 	if len(group) > 0 {
-		s.groups[keyOf(group[0])] = group
+		s.groups.set(keyOf(group[0]), group)
 	}
 }
 
@@ -87,7 +84,7 @@ func (s *siblings) put(u *Update, old, group []*Update) {
 // member retains any of that. The update's own dot is not: members retain it.
 func (s *siblings) context(key string, stable clock.Timestamp) clock.Vector {
 	var entries []clock.Entry
-	for _, u := range s.groups[key] {
+	for _, u := range s.groups.get(key) {
 		entries = append(entries, clock.Entry(u.Dot))
 		if u.Time <= stable {
 			continue
@@ -102,7 +99,7 @@ func (s *siblings) context(key string, stable clock.Timestamp) clock.Vector {
 // collect returns the newest of what each group shows, in no order.
 func (s *siblings) collect() []*Update {
 	found := make([]*Update, 0, s.live)
-	for _, group := range s.groups { // order: whoever reads the result sorts it
+	for _, group := range s.groups.all() { // order: whoever reads the result sorts it
 		if u := anyLive(group); u != nil {
 			found = append(found, u)
 		}

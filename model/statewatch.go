@@ -18,7 +18,7 @@ type stateWatcher[S any] struct {
 	same  func(key string, a, b S) bool // whether two states show the same
 	state bool                          // what Start finds is shown, too
 
-	shown   map[string]S // what the loop has been given, or found
+	shown   table[S] // what the loop has been given, or found
 	pending []stateChange[S]
 	index   map[string]int // the place of each key in pending
 	gaps    int            // of pending: keys that have a later place, or nothing to show
@@ -35,12 +35,12 @@ type stateChange[S any] struct {
 
 // Start implements [Watcher].
 func (w *stateWatcher[S]) Start() {
-	w.shown, w.index = make(map[string]S), make(map[string]int)
+	w.index = make(map[string]int)
 	for _, key := range w.keys() {
 		if w.state {
 			w.look(key)
 		} else if s, ok := w.read(key); ok {
-			w.shown[key] = s
+			w.shown.set(key, s)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (w *stateWatcher[S]) Note(c Change) {
 func (w *stateWatcher[S]) look(key string) {
 	c := stateChange[S]{key: key}
 	c.now, c.is = w.read(key)
-	c.old, c.was = w.shown[key]
+	c.old, c.was = w.shown.find(key)
 	i, waits := w.index[key]
 	if waits && c.is == w.pending[i].is && (!c.is || w.same(key, c.now, w.pending[i].now)) {
 		w.pending[i].now = c.now
@@ -84,9 +84,9 @@ func (w *stateWatcher[S]) Take() bool {
 	w.pending, w.gaps = nil, 0
 	for key, i := range w.index { // order: all of them
 		if c := &w.taken[i]; c.is {
-			w.shown[key] = c.now
+			w.shown.set(key, c.now)
 		} else {
-			delete(w.shown, key)
+			w.shown.remove(key)
 		}
 	}
 	w.index = make(map[string]int)

@@ -202,14 +202,23 @@ func (w *mapWatcher) Take() bool {
 		w.taken, w.held, w.state = w.state, len(w.state), nil
 	case len(w.index) > 0:
 		w.taken, w.held, w.noted = w.noted, len(w.index), spare
-		if w.held > reuse {
-			w.index = make(map[string]int)
-		}
-		clear(w.index)
+		w.renew(cap(w.taken))
 	default:
 		w.taken, w.held, w.noted = spare, 0, w.noted[:0]
+		if room := cap(w.noted); room > 4*reuse {
+			w.noted = nil
+			w.renew(room)
+		}
 	}
 	return w.held > 0
+}
+
+// renew empties the index, which was for at most so many changes.
+func (w *mapWatcher) renew(room int) {
+	if room > 4*reuse {
+		w.index = make(map[string]int)
+	}
+	clear(w.index)
 }
 
 // Len implements [Watcher].

@@ -137,3 +137,35 @@ func BenchmarkHeapPerKey(b *testing.B) {
 		runtime.KeepAlive(e)
 	}
 }
+
+// BenchmarkCollect collects a million tombstones. ms/call is how long one call takes,
+// during which readers wait; ns/tombstone is without the waiting between calls.
+func BenchmarkCollect(b *testing.B) {
+	const n = 1_000_000
+	now := time.UnixMilli(1_700_000_000_000)
+	var calls int
+	var took, longest time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		e := newBare(b, "n", wire.New("bench"))
+		for i := range n {
+			d := model.Draft{Key: fmt.Appendf(nil, "key-%016d", i), Kind: model.Tombstone}
+			if _, err := e.Write(now.Add(time.Duration(i)*10*time.Microsecond), "map", []model.Draft{d}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		for more := true; more; calls++ {
+			begin := time.Now()
+			more = e.CollectSome(^clock.Timestamp(0))
+			d := time.Since(begin)
+			took, longest = took+d, max(longest, d)
+		}
+		if left := e.Spaces()[0].Tombstones; left > 0 {
+			b.Fatalf("%d tombstones are left", left)
+		}
+	}
+	b.ReportMetric(float64(took.Nanoseconds())/float64(b.N)/n, "ns/tombstone")
+	b.ReportMetric(took.Seconds()*1e3/float64(calls), "ms/call")
+	b.ReportMetric(longest.Seconds()*1e3, "ms/longest-call")
+}

@@ -163,3 +163,29 @@ func TestOneThatDoesNotCollect(t *testing.T) {
 		t.Errorf("what stands against it: %q", why)
 	}
 }
+
+// What is stable goes soon, however much it is, and no Tick collects so much that
+// readers wait: between rounds there are Ticks that do nothing else.
+func TestManyTombstonesAreCollectedInPieces(t *testing.T) {
+	t.Parallel()
+	const keys, most = 600, 256
+	w := newWorld(t, 1, 3, collecting)
+	w.fill(keys, "value")
+	w.converge(time.Minute)
+	w.fill(keys, "")
+	w.converge(time.Minute)
+	var took time.Duration
+	for n := w.nodes[0]; n.e.Stats().Collected < keys; {
+		before := n.e.Stats()
+		took += w.until(time.Minute, "more is collected", func() bool { return n.e.Stats().Collected > before.Collected })
+		if got := n.e.Stats().Collected - before.Collected; got > most {
+			t.Fatalf("%d tombstones at once, at most %d", got, most)
+		}
+		if before.Collected == 0 {
+			took = 0 // that was the wait for reports
+		}
+	}
+	if limit := time.Millisecond; took > limit {
+		t.Errorf("%d tombstones took %v, at most %v", keys, took, limit)
+	}
+}

@@ -241,7 +241,8 @@
 // Everything that the network can grow has a limit in [Config]: MaxPeers,
 // MaxReplicas, MaxSpaces, MaxUpdate, and the sizes of messages. MaxStream defaults
 // to MaxUpdate plus 64 KiB, so that the largest update always fits with its
-// envelope. Replacements remembered for closed holes: 256 per replica. A node
+// envelope. Replacements remembered for closed holes: 256 per replica, fewer where there
+// are more than 4,096 replicas, at least 16. A node
 // serves two cleaning exchanges at a time, each with a pointer per update that its
 // peer lacks.
 package engine

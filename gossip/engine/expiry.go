@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -34,11 +33,11 @@ func (e *Engine) Expire(now time.Time) Output {
 func (e *Engine) lapse(now time.Time, out *Output) {
 	at := e.Now(now)
 	var last grave
-	for n := 0; len(e.alarms) > 0 && e.alarms[0].time <= at; n++ {
-		if n >= lapseMost && e.alarms[0].time != last.time { // space.past tells no two of one time apart
+	for n := 0; e.alarms.Len() > 0 && e.alarms.first().time <= at; n++ {
+		if n >= lapseMost && e.alarms.first().time != last.time { // space.past tells no two of one time apart
 			return
 		}
-		g := heap.Pop(&e.alarms).(grave)
+		g := e.alarms.pop()
 		if g == last {
 			continue // it was retained twice
 		}
@@ -65,12 +64,12 @@ func (e *Engine) lapse(now time.Time, out *Output) {
 // nextExpiry returns when lapse may have something to do.
 func (e *Engine) nextExpiry() (time.Time, bool) {
 	switch {
-	case len(e.alarms) == 0:
+	case e.alarms.Len() == 0:
 		return time.Time{}, false
-	case e.alarms[0].time <= e.hlc.Last():
+	case e.alarms.first().time <= e.hlc.Last():
 		return e.round, true // at once
 	}
-	return e.alarms[0].time.Reached(), true
+	return e.alarms.first().time.Reached(), true
 }
 
 // isPast reports whether the model of s was told that u has expired, or is not to

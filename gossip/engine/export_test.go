@@ -88,5 +88,6 @@ func (e *Engine) Break(id clock.Replica, word string) {
 	}
 }
 
-// CollectAll collects what may be up to a time, as if that were stable.
-func (e *Engine) CollectAll(stable clock.Timestamp) { e.collect(stable) }
+// CollectSome collects what one Tick does, as if a time were stable, and reports whether
+// some is left.
+func (e *Engine) CollectSome(stable clock.Timestamp) bool { return e.collect(stable) }

@@ -93,9 +93,9 @@ func (l *log) remove(version clock.Version) (entry, bool) {
 	}
 	e := l.chunks[i][j]
 	l.count--
-	l.chunks[i] = slices.Delete(l.chunks[i], j, j+1)
+	l.chunks[i] = fit(slices.Delete(l.chunks[i], j, j+1))
 	if len(l.chunks[i]) == 0 {
-		l.chunks = slices.Delete(l.chunks, i, i+1)
+		l.chunks = fit(slices.Delete(l.chunks, i, i+1))
 	} else {
 		l.merge(i)
 		l.merge(i - 1)
@@ -107,8 +107,17 @@ func (l *log) remove(version clock.Version) (entry, bool) {
 func (l *log) merge(i int) {
 	if i >= 0 && i+1 < len(l.chunks) && len(l.chunks[i])+len(l.chunks[i+1]) <= chunkLen/2 {
 		l.chunks[i] = append(l.chunks[i], l.chunks[i+1]...)
-		l.chunks = slices.Delete(l.chunks, i+1, i+2)
+		l.chunks = fit(slices.Delete(l.chunks, i+1, i+2))
 	}
+}
+
+// fit returns a slice with as much room as what is in it may need soon: one that had
+// many more gives its memory back.
+func fit[S ~[]E, E any](s S) S {
+	if cap(s) <= 8 || len(s) >= cap(s)/4 {
+		return s
+	}
+	return append(make(S, 0, 2*len(s)), s...)
 }
 
 // after iterates over the entries with a larger version, in order. The log
@@ -138,16 +147,55 @@ type replacement struct {
 
 // replacements remembers the last drops of one replica's updates, each with the
 // update that superseded it: it is how a sender knows that a hole is closed (R3).
-// It is a ring indexed by version; what fell out of it counts as open.
+// It is a ring indexed by version, whose length is a power of two and grows when two
+// versions want one place; what fell out of it counts as open.
 type replacements []replacement
 
-const replacementsLen = 256
+const (
+	// replacementsLen is the largest length of a ring …
+	replacementsLen = 256
+	// … where there are so few replicas that all rings have no more entries than this;
+	// where there are more it is less, but not less than replacementsLeast.
+	replacementsAll   = 1 << 20
+	replacementsLeast = 16
+)
 
-func (r *replacements) add(dropped clock.Version, by *replica, version clock.Version) {
-	if *r == nil {
-		*r = make(replacements, replacementsLen)
+// replacementsMost returns how long the ring of each of so many replicas may be.
+func replacementsMost(replicas int) int {
+	n := replacementsLen
+	for n > replacementsLeast && n*replicas > replacementsAll {
+		n /= 2
 	}
-	(*r)[dropped%replacementsLen] = replacement{dropped, by, version}
+	return n
+}
+
+// add remembers a drop; replicas is how many there are.
+func (r *replacements) add(dropped clock.Version, by *replica, version clock.Version, replicas int) {
+	if *r == nil {
+		*r = make(replacements, 1)
+	}
+	at := r.at(dropped)
+	for at.dropped != 0 && at.dropped != dropped && len(*r) < replacementsMost(replicas) {
+		r.grow()
+		at = r.at(dropped)
+	}
+	*at = replacement{dropped, by, version}
+}
+
+// at returns the place of a version.
+func (r replacements) at(version clock.Version) *replacement {
+	return &r[version%clock.Version(len(r))]
+}
+
+// grow doubles a ring: what had a place of its own has one.
+func (r *replacements) grow() {
+	longer := make(replacements, 2*len(*r))
+	for _, one := range *r {
+		if one.dropped != 0 {
+			*longer.at(one.dropped) = one
+		}
+	}
+	*r = longer
 }
 
 // heir returns the retained update that made version redundant, directly or
@@ -159,7 +207,7 @@ func (r *replica) heir(version clock.Version) (by *replica, v clock.Version, ok 
 		if r.replaced == nil {
 			return nil, 0, false
 		}
-		s := &r.replaced[version%replacementsLen]
+		s := r.replaced.at(version)
 		if s.dropped != version {
 			return nil, 0, false
 		}

@@ -119,7 +119,7 @@ func (e *Engine) drop(u *model.Update, by *replica, version clock.Version) {
 		panic(fmt.Sprintf("engine: the model of %q superseded %v, which is not retained", u.Space, u.Dot))
 	}
 	e.forget(r, u)
-	r.replaced.add(u.Version, by, version)
+	r.replaced.add(u.Version, by, version, len(e.order))
 }
 
 // forget takes an update of r out of the log.

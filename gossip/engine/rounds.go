@@ -8,18 +8,25 @@ import (
 
 // Next returns when Tick has something to do.
 func (e *Engine) Next() time.Time {
-	if due, ok := e.nextExpiry(); ok && due.Before(e.next) {
-		return due
+	next := e.next
+	if due, ok := e.nextExpiry(); ok && due.Before(next) {
+		next = due
 	}
-	return e.next
+	if e.unfinished && e.tendAt.Before(next) {
+		next = e.tendAt
+	}
+	return next
 }
 
-// Tick does what is due at now: it lets updates expire, ends what timed out and
-// starts a round. Call it at Next or later; before that it does nothing.
+// Tick does what is due at now: it lets updates expire, ends what timed out,
+// collects and starts a round. Call it at Next or later; before that it does nothing.
 func (e *Engine) Tick(now time.Time) Output {
 	var out Output
 	e.lapse(now, &out)
 	if now.Before(e.next) {
+		if e.unfinished {
+			e.tend(now)
+		}
 		return out
 	}
 	e.expire(now)
