@@ -219,6 +219,9 @@ func TestRestartsLeaveNothing(t *testing.T) {
 		p.put("of "+p.name, "v")
 	}
 	overwrite(0)
+	everywhere(t, 10*time.Second, "what each wrote", others, func(p *proc) error {
+		return errors.Join(p.has("of a", "v"), p.has("of b", "v"), p.has("of c", "v"))
+	})
 	before := len(others[0].status().Vector)
 	begin, longest := time.Now(), 0
 	for life := range restarts {
