@@ -119,6 +119,7 @@ func (c *checker) learn(n *Node, u *model.Update) *record {
 	}
 	if fresh && u.Replica == n.engine.Self() {
 		r.saw = n.watch.vector
+		c.checkTime(n, r)
 	}
 	if len(u.Deps) > 0 {
 		c.checkDeps(n, u)
