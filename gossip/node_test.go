@@ -294,6 +294,7 @@ func TestForeignMessages(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait() // nobody writes to the log
 		for _, r := range []reason{otherCluster, refused, malformed} {
 			if a.counters.dropped[r].Load() == 0 {
 				t.Errorf("no message was dropped for reason %v", r)
