@@ -91,3 +91,9 @@ func (e *Engine) Break(id clock.Replica, word string) {
 // CollectSome collects what one Tick does, as if a time were stable, and reports whether
 // some is left.
 func (e *Engine) CollectSome(stable clock.Timestamp) bool { return e.collect(stable) }
+
+// Merge returns what either of two retirements of one node says.
+func Merge(a, b Retirement) Retirement { return a.merge(b) }
+
+// HasVanished reports whether a life has vanished by a retirement.
+func HasVanished(t Retirement, epoch uint64) bool { return t.vanished(epoch) }

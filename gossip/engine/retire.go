@@ -118,12 +118,11 @@ func (t Retirement) merge(o Retirement) Retirement {
 	}
 	m.Vanished = union(t.Vanished, o.Vanished, func(epoch uint64) bool { return epoch > m.Before })
 	m.Kept = union(t.Kept, o.Kept, func(epoch uint64) bool { return !t.vanished(epoch) && !o.vanished(epoch) })
-	switch {
-	case t.covers(o):
-	case o.covers(t):
-		m.Proof = o.Proof
-	default: // either proves only a part; the same one everywhere
+	switch more, less := t.covers(o), o.covers(t); {
+	case more == less: // either proves all, or only a part; the same one everywhere
 		m.Proof = max(t.Proof, o.Proof)
+	case less:
+		m.Proof = o.Proof
 	}
 	return m
 }
