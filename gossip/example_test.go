@@ -36,7 +36,7 @@ func ExampleStart() {
 		log.Fatal(err)
 	}
 	for there.Len() == 0 {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // gossip takes a moment
 	}
 	fmt.Println(there.Get("sky"))
 	// Output: blue true
