@@ -169,3 +169,22 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportMetric(took.Seconds()*1e3/float64(calls), "ms/call")
 	b.ReportMetric(longest.Seconds()*1e3, "ms/longest-call")
 }
+
+// BenchmarkScrub is what a node with so many keys looks at again in each exchange that
+// finds equal vectors.
+func BenchmarkScrub(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint("keys=", n), func(b *testing.B) {
+			e := newBare(b, "n", wire.New("bench"))
+			e.fill(b, time.UnixMilli(1_700_000_000_000), n)
+			b.ReportAllocs()
+			for b.Loop() {
+				e.Scrub()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*min(n, engine.ScrubUpdates)), "ns/update")
+			if e.Stats().Damaged > 0 {
+				b.Fatal("something is damaged")
+			}
+		})
+	}
+}

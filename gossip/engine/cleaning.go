@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
-	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 const (
@@ -32,7 +31,7 @@ type run struct {
 	from    clock.Version // the peer knows up to here, or was sent it
 	through clock.Version
 	floor   clock.Version
-	updates []*model.Update
+	updates []entry
 	asked   bool // the peer still lacks some of it
 }
 
@@ -85,7 +84,7 @@ func (e *Engine) serveCleaning(now time.Time, x *exchange) bool {
 	for _, c := range e.lackedBy(x.theirs) {
 		r := run{replica: c.replica.id, from: c.from, through: c.replica.version, floor: c.replica.floor, asked: true}
 		for en := range c.replica.log.after(c.from) {
-			r.updates = append(r.updates, en.update)
+			r.updates = append(r.updates, en)
 		}
 		x.snapshot = append(x.snapshot, r)
 	}
@@ -104,7 +103,7 @@ func (x *exchange) skip(known []DigestEntry) {
 			continue
 		}
 		r.from = min(max(r.from, known[i].Version), r.through)
-		for len(r.updates) > 0 && r.updates[0].Version <= r.from {
+		for len(r.updates) > 0 && r.updates[0].update.Version <= r.from {
 			r.updates = r.updates[1:]
 		}
 	}
@@ -128,9 +127,13 @@ func (e *Engine) fillFromSnapshot(m *Message, x *exchange) int {
 			break
 		}
 		begun, full := n, false
-		for _, u := range r.updates {
+		for _, en := range r.updates {
+			u := en.update
 			if u.Version > b.Through {
 				break
+			}
+			if e.hasher.isDamaged(en) {
+				continue // it is not passed on
 			}
 			n = e.cfg.MaxStream + 1
 			if len(b.Updates) < MaxBatch {

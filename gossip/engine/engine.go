@@ -56,8 +56,8 @@ type Engine struct {
 	lifts      uint64                          // how often a floor rose
 	collecting bool                            // somebody may have collected something
 	tendAt     time.Time
-	unfinished bool // what is stable was too much to collect at once
-	scrubbed   scrubber
+	unfinished bool            // what is stable was too much to collect at once
+	scrubbed   clock.Dot       // the last update that was compared with its hash
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
 	unstable   []string        // why

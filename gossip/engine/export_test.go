@@ -97,3 +97,9 @@ func Merge(a, b Retirement) Retirement { return a.merge(b) }
 
 // HasVanished reports whether a life has vanished by a retirement.
 func HasVanished(t Retirement, epoch uint64) bool { return t.vanished(epoch) }
+
+// ScrubUpdates is how many updates Scrub looks at.
+const ScrubUpdates = scrubUpdates
+
+// Scrub looks at some of what is retained, as an exchange does that finds equal vectors.
+func (e *Engine) Scrub() { e.scrub(new(Output)) }

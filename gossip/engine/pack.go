@@ -16,17 +16,18 @@ type packed struct {
 // pack fills m with batches for a peer that lacks what the candidates say, in
 // the engine's order: as much as fits into room bytes of batches and MaxStream
 // bytes of message, but always one update or one empty batch, whatever the room
-// (R2). theirs is the peer's digest; it may be partial.
+// (R2). theirs is the peer's digest; it may be partial. What is damaged is not passed on.
 func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room int) packed {
 	base := e.cfg.Codec.Size(m)
 	limit := min(base+room, e.cfg.MaxStream)
-	p := packing{codec: e.cfg.Codec, max: e.cfg.MaxStream, m: m, size: base}
+	p := packing{codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, m: m, size: base}
 	for _, ph := range e.plan(m, all, base, limit) {
 		p.serve(ph)
 	}
 	m.Batches = p.batches
 	e.stats.UpdatesSent += uint64(p.updates)
 	e.weigh(p.size-base, p.updates)
+	e.discardDamaged(p.damaged, new(Output)) // whoever watches sees it when it is repaired
 	e.closeHoles(m, theirs)
 	return packed{used: p.size - base, size: p.size}
 }
@@ -34,12 +35,14 @@ func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room in
 // packing is a message that is being filled.
 type packing struct {
 	codec   Codec
+	hasher  *hasher
 	max     int      // MaxStream
 	m       *Message // without batches
 	batches []Batch
-	sizer   Sizer // of both; nil: to be made when it is needed
-	size    int   // bytes of both
-	updates int   // in batches
+	sizer   Sizer   // of both; nil: to be made when it is needed
+	size    int     // bytes of both
+	updates int     // in batches
+	damaged []entry // left out of them
 }
 
 // serve takes the turns of a phase until one does not fit.
@@ -69,6 +72,10 @@ func (p *packing) run(t *turn, limit int) bool {
 		if len(b.Updates) == t.most {
 			t.done = true
 			return true
+		}
+		if p.hasher.isDamaged(en) {
+			p.damaged = append(p.damaged, en)
+			continue
 		}
 		if !p.add(b, en.update, limit) {
 			if p.updates == before.updates {

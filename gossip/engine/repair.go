@@ -69,7 +69,8 @@ func (e *Engine) hashes() []SpaceHash {
 
 // compareHashes looks at an ACK that says that the vectors are equal, and
 // starts a repair if it takes one (R12):
-//   - both clean, a state hash differs: something broke; count it and unite;
+//   - both clean, a state hash differs: something broke; count it and unite. So if what
+//     broke here is in no state hash;
 //   - this node dirty, the peer clean: what explains the holes may be lost, but
 //     the peer's state is right; unite, as a rebase;
 //   - both dirty, a hash differs: unite, and stay dirty;
@@ -87,7 +88,7 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	}
 	var differ []*space
 	for _, h := range m.Hashes {
-		if s := e.spaces[h.Space]; s != nil && s.model != nil && !h.Relayed && s.hash != h.Hash {
+		if s := e.spaces[h.Space]; s != nil && s.model != nil && !h.Relayed && (s.hash != h.Hash || s.torn && e.Clean()) {
 			differ = append(differ, s)
 		}
 	}
@@ -230,7 +231,7 @@ func (e *Engine) repairSpace(now time.Time, p *peer, out *Output) {
 		e.sendRepair(now, p, r.id, step, out)
 	}
 	if number == 0 { // nothing is known by both
-		r.spaces = r.spaces[1:]
+		s.torn, r.spaces = false, r.spaces[1:]
 		e.repairSpace(now, p, out)
 	}
 }
@@ -342,7 +343,7 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 		}
 	}
 	if len(r.todo) == 0 && len(r.parts) == 0 && len(r.wanted) == 0 {
-		r.spaces = r.spaces[1:]
+		s.torn, r.spaces = false, r.spaces[1:]
 		e.repairSpace(now, p, out)
 	}
 }

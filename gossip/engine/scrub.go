@@ -2,60 +2,73 @@ package engine
 
 import (
 	"math/rand"
+	"slices"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // One exchange that finds equal vectors looks again at so much of what is retained, at
-// most: about a millisecond's work.
+// most: about a millisecond's work (BenchmarkScrub).
 const (
-	scrubUpdates = 4096
-	scrubBytes   = 1 << 20
+	scrubUpdates = 16384
+	scrubBytes   = 4 << 20
 )
 
-// scrubber is where the next look begins.
-type scrubber struct {
-	replica clock.Replica
-	version clock.Version
-}
-
-// scrub compares retained updates with their content hashes, a part at a time, and drops
-// those that are damaged: the state hash shows that, and a repair brings them back (R12).
-// Without it a flipped bit would stay, for state hashes are kept up to date, not summed
-// up anew.
+// scrub compares retained updates with their content hashes and drops those that are
+// damaged: the state hash shows that, and a repair brings them back (R12). Without it a
+// flipped bit would stay, for state hashes are kept up to date, not summed up anew. It
+// looks at everything, or if that is too much, at the next part, round and round.
 func (e *Engine) scrub(out *Output) {
 	updates, bytes := scrubUpdates, scrubBytes
-	from := e.scrubbed
-	for _, r := range e.order {
-		if r.id.Compare(from.replica) < 0 {
-			continue
+	last := e.scrubbed // of the time before
+	first, begun := slices.BinarySearchFunc(e.order, last.Replica, func(r *replica, id clock.Replica) int { return r.id.Compare(id) })
+	var damaged []entry
+	for i := range len(e.order) + 1 { // the first one's beginning comes at the end
+		if updates == 0 || bytes <= 0 {
+			break
 		}
-		after := clock.Version(0)
-		if r.id == from.replica {
-			after = from.version
+		r := e.order[(first+i)%len(e.order)]
+		after, through := clock.Version(0), r.version
+		switch {
+		case i == 0 && begun:
+			after = last.Version
+		case i == len(e.order) && begun:
+			through = last.Version
+		case i == len(e.order):
+			through = 0
 		}
-		var damaged []entry
 		for en := range r.log.after(after) {
-			if updates == 0 || bytes <= 0 {
+			u := en.update
+			if u.Version > through || updates == 0 || bytes <= 0 {
 				break
 			}
 			updates--
-			bytes -= len(en.update.Key) + len(en.update.Value)
-			e.scrubbed = scrubber{r.id, en.update.Version}
-			if e.hasher.content(en.update) != en.content {
+			bytes -= len(u.Key) + len(u.Value)
+			e.scrubbed = u.Dot
+			if e.hasher.isDamaged(en) {
 				damaged = append(damaged, en)
 			}
 		}
-		for _, en := range damaged {
+	}
+	e.discardDamaged(damaged, out)
+}
+
+// isDamaged reports whether an update is not any more what it was when it came.
+func (h *hasher) isDamaged(en entry) bool { return h.content(en.update) != en.content }
+
+// discardDamaged drops damaged updates; one may be named twice.
+func (e *Engine) discardDamaged(damaged []entry, out *Output) {
+	for _, en := range damaged {
+		r := e.lookup(en.update.Replica)
+		if _, ok := r.log.get(en.update.Version); ok {
 			e.stats.Damaged++
+			if en.update.Collectable() {
+				e.spaces[en.update.Space].torn = true
+			}
 			e.discard(r, en, out)
 		}
-		if updates == 0 || bytes <= 0 {
-			return
-		}
 	}
-	e.scrubbed = scrubber{} // from the beginning, next time
 }
 
 // Corruption is a way in which what a node retains can be damaged.
@@ -74,7 +87,7 @@ func (e *Engine) Corrupt(how Corruption, rng *rand.Rand) (d clock.Dot, ok bool) 
 	var all []entry
 	for _, r := range e.order {
 		for en := range r.log.after(0) {
-			if u := en.update; e.spaces[u.Space].model != nil && !u.Collectable() && len(u.Value) > 0 {
+			if u := en.update; e.spaces[u.Space].model != nil && (!u.Collectable() || how == CorruptFlip) && len(u.Value) > 0 {
 				all = append(all, en)
 			}
 		}

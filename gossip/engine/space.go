@@ -19,6 +19,7 @@ type space struct {
 	limits     Limits
 	refused    uint64 // writes, because of the limits
 	hash       Hash   // SH
+	torn       bool   // what SH does not show was damaged, and dropped: the next repair brings it back
 	updates    int
 	tombstones int
 	expiring   int // updates that will expire

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -11,14 +10,15 @@ import (
 // verify drops retained updates of a space whose content is no longer what was
 // retained.
 func (e *Engine) verify(s *space, out *Output) {
+	var damaged []entry
 	for _, r := range e.order {
-		for _, en := range slices.Collect(r.log.after(0)) {
-			if en.update.Space == s.name && e.hasher.content(en.update) != en.content {
-				e.stats.Damaged++
-				e.discard(r, en, out)
+		for en := range r.log.after(0) {
+			if en.update.Space == s.name && e.hasher.isDamaged(en) {
+				damaged = append(damaged, en)
 			}
 		}
 	}
+	e.discardDamaged(damaged, out)
 }
 
 // replicaHashes returns, per replica, the hash of all that is retained of it in
