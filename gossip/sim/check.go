@@ -26,6 +26,7 @@ type checker struct {
 	order   []uint64                        // of agreed, oldest first
 	fresh   []*record                       // scratch
 	lost    bool                            // somebody has given up waiting for what superseded something (R12)
+	forgot  clock.Vector                    // what those knew who did, at that moment
 	late    bool                            // something was shown that is older than what was collected (R11)
 	final   map[clock.Replica]clock.Version // of replicas that have vanished somewhere (R13)
 }
@@ -48,6 +49,7 @@ type watch struct {
 	resets   uint64 // in which dead updates were removed
 	buried   uint64 // tombstones that it has collected
 	holes    uint64 // open ones that it has applied
+	givenUp  uint64 // how often it has given up
 }
 
 // knowledge is what the sender of a message knew: what an open hole in it stands
@@ -235,7 +237,10 @@ func (c *checker) node(n *Node) {
 		}
 		w.due = c.sim.events + uint64(retained/checkedPerEvent)
 	}
-	c.lost = c.lost || n.engine.Stats().GivenUp > 0
+	if g := n.engine.Stats().GivenUp; g > w.givenUp {
+		w.givenUp, c.lost = g, true
+		c.forgot.Merge(w.vector)
+	}
 	c.checkValue(n)
 }
 

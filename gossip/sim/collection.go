@@ -48,11 +48,12 @@ func (c *checker) collectedOver(n *Node, m model.Model, floors clock.Vector, o *
 }
 
 // deleted reports whether a node knows a tombstone over e, or what expires, whose writer
-// had seen e.
+// had seen e; and which nobody may have forgotten by giving up: it may have been superseded
+// by what is lost, or have been collected by nodes that are.
 func (c *checker) deleted(n *Node, m model.Model, e *record) bool {
 	for _, a := range c.history.authors { // order: it only asks whether there is one
 		for _, t := range a.written {
-			if t.Collectable() && t.Space == e.Space && n.watch.vector.Covers(t.Dot) && t.saw.Covers(e.Dot) && m.Supersedes(&t.Update, &e.Update) {
+			if t.Collectable() && t.Space == e.Space && n.watch.vector.Covers(t.Dot) && !c.forgot.Covers(t.Dot) && t.saw.Covers(e.Dot) && m.Supersedes(&t.Update, &e.Update) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,13 +25,14 @@ func TestDeletedValueReturnsWithout(t *testing.T) {
 		{"stable time", engine.Unsafe{Grace: time.Second}, collectedBehindACut, "I6"},
 		{"reset of all replicas", engine.Unsafe{PerReplica: true}, returnOfARemovedNode, "I7"},
 		{"majority", engine.Unsafe{Minority: true}, collectedAlone, "I7"},
+		{"reset of all replicas, after a loss", engine.Unsafe{PerReplica: true}, returnAfterALoss, "I7"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			t.Parallel()
 			for _, weak := range []engine.Unsafe{{}, tt.weak} {
 				s := start(t, sim.Config{
 					Nodes: 3, Link: sim.Link{Delay: sim.Constant(5 * time.Millisecond)},
-					Engine: engine.Config{Collect: true, ReportInterval: time.Second, Unsafe: weak},
+					Engine: engine.Config{Collect: true, ReportInterval: time.Second, RemoveAfter: time.Minute, Budget: 1, Unsafe: weak},
 				})
 				for _, n := range s.Nodes() {
 					put(t, s, n, n.Name(), "is here")
@@ -148,4 +150,43 @@ func collectedAlone(t *testing.T, s *sim.Sim) error {
 	}
 	s.Recall(a, c)
 	return quiet(s)
+}
+
+// The same as returnOfARemovedNode, after a node has died with what superseded something,
+// and the others have given up waiting for it: what is deleted later stays deleted.
+func returnAfterALoss(t *testing.T, s *sim.Sim) error {
+	others, dies := slices.Clone(s.Nodes()), s.Join("n3")
+	converge(t, s, time.Minute)
+	alone := func(n *sim.Node, what string, done func() bool) error {
+		s.Heal()
+		s.Cut(func(from, to string) bool { return from != dies.Name() && to != dies.Name() || from != n.Name() && to != n.Name() })
+		return s.Until(time.Minute, what, done)
+	}
+	for _, n := range others {
+		put(t, s, n, "lost "+n.Name(), "first")
+		put(t, s, n, "kept "+n.Name(), "value")
+		self, last := n.Engine().Self(), n.Vector().Version(n.Engine().Self())
+		if err := alone(n, "it knows both", func() bool { return dies.Vector().Version(self) == last }); err != nil {
+			return err
+		}
+	}
+	for _, n := range others {
+		put(t, s, dies, "lost "+n.Name(), "second")
+	}
+	for _, n := range others {
+		if err := alone(n, "there is a hole", func() bool { return !n.Engine().Clean() }); err != nil {
+			return err
+		}
+	}
+	s.Crash(dies)
+	s.Heal()
+	given := func(n *sim.Node) bool { return n.Engine().Stats().GivenUp > 0 }
+	if err := s.Until(3*time.Minute, "it is given up", func() bool { return slices.ContainsFunc(others, given) }); err != nil {
+		return err
+	}
+	if err := s.Retire(others[0], dies); err != nil { // two of four would be no majority
+		return err
+	}
+	converge(t, s, time.Minute)
+	return returnOfARemovedNode(t, s)
 }

@@ -15,8 +15,8 @@ import (
 //   - it may show an update that is older than a tombstone that it has collected, if the
 //     writer had not heard of that, nor its writer of the update (R11; otherwise I7);
 //   - after somebody has given up waiting for lost updates, what those superseded may be
-//     missing, or not (R12); and what they deleted may be back, for all who knew better
-//     were gone before they could tell.
+//     missing, or not (R12); and what was deleted may be back, by deletes that he knew of
+//     then: all who knew better were gone before they could tell. Later ones count.
 //
 // A dirty node differs only by what something supersedes that its horizon covers, and
 // its vector does not: that is what a horizon is for (R4). Where tombstones are
@@ -82,7 +82,7 @@ func (c *checker) compare(n *Node, p *probe, o *retention) {
 		switch {
 		case late && n.isDead(e): // it hides only what the collected one hid
 			continue
-		case late && !c.lost && c.deleted(n, p.Model, e):
+		case late && c.deleted(n, p.Model, e):
 			_ = c.sim.violate("I7", n, "it shows %s, though somebody deleted that who had seen it", describe(&e.Update))
 			return
 		case !late && !c.explained(n, p.Model, e):
