@@ -52,7 +52,8 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			e.stats.UpdatesRedundant += uint64(len(b.Updates))
 			continue
 		}
-		if hasHole(b, r.version) {
+		through := e.believed(now, r, b, m.HLC)
+		if hasHoleUpTo(through, b, r.version) {
 			switch {
 			case b.Closed && room:
 				closed = true
@@ -71,7 +72,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 				}
 			}
 		}
-		e.apply(now, r, b, m.Relays, out)
+		e.apply(now, r, b, through, m.Relays, out)
 	}
 	if open && !e.cfg.Unsafe.Classic {
 		e.raiseAll(theirs, m.Exceptions)
@@ -96,12 +97,49 @@ func (e *Engine) entryOf(id clock.Replica) DigestEntry {
 }
 
 // hasHole reports whether a version in (known, b.Through] has no update in b.
-func hasHole(b *Batch, known clock.Version) bool {
+func hasHole(b *Batch, known clock.Version) bool { return hasHoleUpTo(b.Through, b, known) }
+
+// hasHoleUpTo reports whether a version in (known, through] has no update in b.
+func hasHoleUpTo(through clock.Version, b *Batch, known clock.Version) bool {
 	n := 0
 	for i := len(b.Updates) - 1; i >= 0 && b.Updates[i].Version > known; i-- {
-		n++
+		if b.Updates[i].Version <= through {
+			n++
+		}
 	}
-	return clock.Version(n) != b.Through-known
+	return through > known && clock.Version(n) != through-known
+}
+
+// doubt is what a message said of a replica when its clock was too far ahead to believe.
+type doubt struct {
+	version clock.Version   // it is older …
+	hlc     clock.Timestamp // … than this
+}
+
+// believed returns how far a batch may be applied whose message shows this clock: what this
+// node writes next must be later than all that it knows (DESIGN §4). A hole is older than
+// the update after it, and than its message. If neither can be believed yet, it waits until
+// the node's own clock has come near what the message showed.
+func (e *Engine) believed(now time.Time, r *replica, b *Batch, hlc clock.Timestamp) clock.Version {
+	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
+	if hlc <= limit {
+		return b.Through
+	}
+	through := r.version
+	if r.doubt.version > r.version && r.doubt.hlc <= limit {
+		e.hlc.Observe(r.doubt.hlc)
+		through = min(r.doubt.version, b.Through)
+	}
+	for _, u := range b.Updates {
+		if u.Time > limit {
+			break
+		}
+		through = max(through, u.Version)
+	}
+	if through < b.Through && r.doubt.version <= through {
+		r.doubt = doubt{b.Through, hlc}
+	}
+	return through
 }
 
 // roomFor reports whether state for all of these replicas fits the limit.
@@ -127,13 +165,17 @@ func (e *Engine) roomFor(theirs []DigestEntry, exceptions []clock.Entry, batches
 	return room >= 0
 }
 
-// raiseBatches raises the horizon to the ends of a message's batches: a closed
-// hole was superseded by one of their updates. When all batches were applied
-// this changes nothing; when one was not, this node is dirty until it is.
+// raiseBatches raises the horizon to the last updates of a message's batches: a closed
+// hole was superseded by one of them. When all batches were applied this changes
+// nothing; when one was not, this node is dirty until it is.
 func (e *Engine) raiseBatches(m *Message) {
 	for i := range m.Batches {
+		updates := m.Batches[i].Updates
+		if len(updates) == 0 {
+			continue
+		}
 		if r := e.replica(m.Batches[i].Replica); r != nil {
-			e.raise(r, m.Batches[i].Through)
+			e.raise(r, updates[len(updates)-1].Version)
 		}
 	}
 }
@@ -159,11 +201,12 @@ func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 }
 
 // apply integrates the updates of a batch that are above the vector and moves
-// the vector to its end, or to just before the first update that must wait.
+// the vector through what is believed of it, or to just before the first update that must
+// wait.
 //
 // A node that relays some spaces retains what is dead in them. What all members know can
 // be new here only if this node was no member then: it cannot tell what is dead (R14).
-func (e *Engine) apply(now time.Time, r *replica, b *Batch, relayed bool, out *Output) {
+func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Version, relayed bool, out *Output) {
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	for _, u := range b.Updates {
 		if u.Version <= r.version {
@@ -172,10 +215,10 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, relayed bool, out *O
 		}
 		if u.Time > limit {
 			e.stats.Held++
-			e.advance(r, u.Version-1)
 			e.hold(r, u.Time.Time().Add(-e.cfg.MaxDrift))
 			return
 		}
+		e.hlc.Observe(u.Time)
 		s := e.space(u.Space)
 		if s == nil || !e.depsKnown(u) {
 			e.stats.BatchesRefused++
@@ -186,13 +229,12 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, relayed bool, out *O
 		if relayed && s.model != nil && u.Time <= e.reports.safe {
 			e.needReset(now)
 		}
-		e.hlc.Observe(u.Time)
 		kept := retain(r, s, u)
 		e.advance(r, u.Version)
 		e.integrate(r, s, entry{kept, e.hasher.content(kept)}, out)
 		e.stats.UpdatesApplied++
 	}
-	e.advance(r, b.Through)
+	e.advance(r, max(r.version, through))
 	if !r.held.IsZero() {
 		r.held = time.Time{}
 		e.changes++

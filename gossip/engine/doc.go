@@ -114,6 +114,13 @@
 // before it, the digest marks its replica as held, so that peers send others first,
 // and it is tried again later.
 //
+// A hole may be as old as its message's clock. If that is more than MaxDrift ahead, a
+// batch is applied up to the last update before what must wait: what comes after holes is
+// later than they are. For holes at the end V stays, until this node's clock is near what
+// the first such message showed; they hide no update, and nothing else waits for them. So
+// what a node writes is later than all that it knows, seen or not
+// (TestHolesOfAClockThatRunsAhead).
+//
 // # Repair
 //
 // An ACK that finds the vectors equal carries the state hashes. When two clean

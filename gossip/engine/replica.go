@@ -22,6 +22,7 @@ type replica struct {
 	arrivals arrivals
 	emptied  clock.Timestamp // when something was last known of it, if nothing is retained
 	over     bool            // it has vanished elsewhere: only a rebase can tell what it retains (R13)
+	doubt    doubt           // of what is above the vector
 	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held
 }
 

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"slices"
-	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
@@ -45,16 +44,9 @@ func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 	}
 }
 
-// defaultDrift is the engine's MaxDrift by default: no simulated clock is that far ahead.
-const defaultDrift = 10 * time.Minute
-
 // checkTime compares the time of a write with those of all that its writer knew, whether it
 // has seen them or not: it is later (DESIGN §4). The latest of each replica is its last.
-// Nothing is said where clocks may be too far ahead to be believed.
 func (c *checker) checkTime(n *Node, r *record) {
-	if n.maxDrift < defaultDrift {
-		return
-	}
 	for id, version := range r.saw.All() {
 		known := c.history.author(id).written[version]
 		if known != nil && known.Time >= r.Time && id != r.Replica {

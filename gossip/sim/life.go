@@ -62,7 +62,6 @@ func (s *Sim) begin(n *Node) error {
 	n.clean, n.began, n.peers = true, s.now, map[*Node]belief{}
 	s.collects = s.collects || cfg.Collect
 	n.removeAfter = cmp.Or(cfg.RemoveAfter, 10*time.Minute)
-	n.maxDrift = cmp.Or(cfg.MaxDrift, defaultDrift)
 	if s.check != nil {
 		s.check.begin(n)
 	}

@@ -25,7 +25,6 @@ type Node struct {
 	budget      int
 	interval    time.Duration
 	removeAfter time.Duration
-	maxDrift    time.Duration
 
 	models  map[string]model.Model
 	flow    *flow         // nil: none

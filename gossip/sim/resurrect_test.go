@@ -159,7 +159,9 @@ func returnAfterALoss(t *testing.T, s *sim.Sim) error {
 	converge(t, s, time.Minute)
 	alone := func(n *sim.Node, what string, done func() bool) error {
 		s.Heal()
-		s.Cut(func(from, to string) bool { return from != dies.Name() && to != dies.Name() || from != n.Name() && to != n.Name() })
+		s.Cut(func(from, to string) bool {
+			return from != dies.Name() && to != dies.Name() || from != n.Name() && to != n.Name()
+		})
 		return s.Until(time.Minute, what, done)
 	}
 	for _, n := range others {
