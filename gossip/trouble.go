@@ -28,7 +28,7 @@ func (n *Node) noteTrouble() {
 		what     string
 	}{
 		{slog.LevelWarn, now.mismatches, was.mismatches, "a node that knows the same shows something else: repairing"},
-		{slog.LevelError, now.damaged, was.damaged, "an update was damaged in memory: fetching it again"},
+		{slog.LevelError, now.damaged, was.damaged, "an update, or what shows of it, was damaged in memory: mending that"},
 		{slog.LevelError, now.forks, was.forks, "an update has two contents: two processes write under one identity"},
 		{slog.LevelWarn, now.anew, was.anew, "this node was declared lost: it begins anew"},
 		{slog.LevelInfo, now.resets, was.resets, "brought up to date on what was deleted while this node was away"},

@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	_ Handle = (*Counter)(nil)
-	_ Typed  = (*Counter)(nil)
+	_ Handle   = (*Counter)(nil)
+	_ Typed    = (*Counter)(nil)
+	_ Verifier = (*Counter)(nil)
 )
 
 // ErrOverflow is returned by writes to a [Counter] that an int64 cannot hold.
@@ -267,6 +268,21 @@ func (m *Counter) Remove(u *Update) {
 	if len(c.adds) == 0 && len(c.resets) == 0 {
 		m.index.remove(keyOf(u))
 	}
+}
+
+// Verify implements [Verifier].
+func (m *Counter) Verify(u *Update) bool {
+	c := m.index.get(keyOf(u))
+	if c == nil {
+		return false
+	}
+	if u.Kind == kindReset {
+		i := slices.IndexFunc(c.resets, func(r reset) bool { return r.update.Dot == u.Dot })
+		return i >= 0 && isHeld(c.resets[i].update, u) && slices.Equal(c.resets[i].seen, talliesOf(u))
+	}
+	t := tallyOf(u)
+	i, ok := find(c.adds, t.by)
+	return ok && isHeld(c.adds[i].update, u) && c.adds[i].compare(t) == 0
 }
 
 // Supersedes implements [Model]: of two totals of one replica the larger one; a reset

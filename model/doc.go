@@ -103,6 +103,8 @@
 // model when: so all of a node's readers and watches see it at the same moment, and
 // Apply need not ask for the time.
 //
+// Implement [Verifier], so that a node notices when its memory fails, and mends it.
+//
 // Implement [Typed], so that nobody attaches another model to the same space elsewhere.
 //
 // To give the model methods for its users, implement [Handle]: keep the [Host]

@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	_ Handle = (*Log[int])(nil)
-	_ Typed  = (*Log[int])(nil)
+	_ Handle   = (*Log[int])(nil)
+	_ Typed    = (*Log[int])(nil)
+	_ Verifier = (*Log[int])(nil)
 )
 
 // Log is a replicated log: events are only ever appended, and all nodes show them in
@@ -282,6 +283,18 @@ func (m *Log[T]) Remove(u *Update) {
 	if n.mark == nil && len(n.lives) == 0 {
 		m.nodes.remove(name)
 	}
+}
+
+// Verify implements [Verifier].
+func (m *Log[T]) Verify(u *Update) bool {
+	if u.IsTombstone() {
+		n := m.node(keyOf(u))
+		return isHeld(n.mark, u) && n.cut == cutOf(u)
+	}
+	epoch, seq := eventID(u)
+	l := m.node(u.Replica.Node).life(epoch)
+	i, ok := l.search(seq)
+	return ok && isHeld(l.events[i].update, u)
 }
 
 // Supersedes implements [Model]: a truncation all events of its node up to its time, and

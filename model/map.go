@@ -16,8 +16,9 @@ import (
 )
 
 var (
-	_ Handle = (*Map[int])(nil)
-	_ Typed  = (*Map[int])(nil)
+	_ Handle   = (*Map[int])(nil)
+	_ Typed    = (*Map[int])(nil)
+	_ Verifier = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
 )
@@ -167,6 +168,9 @@ func (m *Map[V]) Remove(u *Update) {
 		m.drop(old)
 	}
 }
+
+// Verify implements [Verifier].
+func (m *Map[V]) Verify(u *Update) bool { return isHeld(m.index.get(keyOf(u)), u) }
 
 // Supersedes implements [Model]: a is a later write to b's key.
 func (m *Map[V]) Supersedes(a, b *Update) bool {

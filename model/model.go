@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -81,6 +82,21 @@ type Expirer interface {
 	// and no update is that expires no later and is applied afterwards. It is called
 	// once for each update that was shown, in the order of Expires.
 	Expire(u *Update)
+}
+
+// Verifier is a Model that can tell whether it still holds what it was given. The engine
+// asks that of a part of what is retained now and then. What is not as it was is taken out
+// of the model and applied again (R12).
+type Verifier interface {
+	Model
+	// Verify reports whether the model holds an update as Apply left it: nothing of it is
+	// lost, nor has what the model keeps of it changed. It changes nothing.
+	Verify(u *Update) bool
+}
+
+// isHeld reports whether what a model holds is u, or a copy of it.
+func isHeld(held, u *Update) bool {
+	return held == u || held != nil && held.Dot == u.Dot && bytes.Equal(held.Key, u.Key) && bytes.Equal(held.Value, u.Value)
 }
 
 // Typed is a Model that says what it is: "map", in one word, at most 128 bytes. Nodes

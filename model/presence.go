@@ -15,6 +15,7 @@ import (
 var (
 	_ Tender        = (*Presence[int])(nil)
 	_ Typed         = (*Presence[int])(nil)
+	_ Verifier      = (*Presence[int])(nil)
 	_ MemberWatcher = (*presenceWatcher)(nil)
 )
 
@@ -219,6 +220,9 @@ func (m *Presence[V]) Remove(u *Update) {
 		m.nodes.remove(nodeOf(u))
 	}
 }
+
+// Verify implements [Verifier].
+func (m *Presence[V]) Verify(u *Update) bool { return isHeld(m.nodes.get(nodeOf(u)), u) }
 
 // Supersedes implements [Model]: of what is said about one node the latest counts.
 func (m *Presence[V]) Supersedes(a, b *Update) bool {

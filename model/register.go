@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	_ Handle = (*Register[int])(nil)
-	_ Typed  = (*Register[int])(nil)
+	_ Handle   = (*Register[int])(nil)
+	_ Typed    = (*Register[int])(nil)
+	_ Verifier = (*Register[int])(nil)
 )
 
 // Register is any number of replicated registers, each under a name: a write takes the
@@ -186,6 +187,9 @@ func (m *Register[V]) Apply(u *Update) Effect { return m.all.apply(u) }
 
 // Remove implements [Model].
 func (m *Register[V]) Remove(u *Update) { m.all.remove(u) }
+
+// Verify implements [Verifier].
+func (m *Register[V]) Verify(u *Update) bool { return m.all.holds(u) }
 
 // Supersedes implements [Model]: a was written by somebody who had seen b.
 func (m *Register[V]) Supersedes(a, b *Update) bool { return hasSeen(a, b) }

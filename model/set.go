@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	_ Handle = (*Set[int])(nil)
-	_ Typed  = (*Set[int])(nil)
+	_ Handle   = (*Set[int])(nil)
+	_ Typed    = (*Set[int])(nil)
+	_ Verifier = (*Set[int])(nil)
 )
 
 // Set is any number of replicated sets, each under a name: an element is in a set if
@@ -206,6 +207,12 @@ func (m *Set[T]) Remove(u *Update) {
 	if name, _, ok := splitKey(u.Key); ok && s.groups.len() == 0 {
 		m.sets.remove(name)
 	}
+}
+
+// Verify implements [Verifier].
+func (m *Set[T]) Verify(u *Update) bool {
+	s := m.of(u)
+	return s != nil && s.holds(u)
 }
 
 // Supersedes implements [Model]: a was written by somebody who had seen b.

@@ -62,6 +62,11 @@ func (s *siblings) remove(u *Update) {
 	s.put(u, group, slices.Delete(slices.Clone(group), i, i+1))
 }
 
+// holds is Verifier.Verify.
+func (s *siblings) holds(u *Update) bool {
+	return slices.ContainsFunc(s.groups.get(keyOf(u)), func(held *Update) bool { return isHeld(held, u) })
+}
+
 // put makes a group that of u's key, in the place of another one. An old key that may
 // alias an update which is garbage now goes.
 func (s *siblings) put(u *Update, old, group []*Update) {

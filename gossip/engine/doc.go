@@ -114,7 +114,7 @@
 // before it, the digest marks its replica as held, so that peers send others first,
 // and it is tried again later.
 //
-// A hole may be as old as its message's clock. If that is more than MaxDrift ahead, a
+// A hole may be as late as its message's clock shows. If that is more than MaxDrift ahead, a
 // batch is applied up to the last update before what must wait: what comes after holes is
 // later than they are. For holes at the end V stays, until this node's clock is near what
 // the first such message showed; they hide no update, and nothing else waits for them. So

@@ -18,7 +18,8 @@ const (
 // scrub compares retained updates with their content hashes and drops those that are
 // damaged: the state hash shows that, and a repair brings them back (R12). Without it a
 // flipped bit would stay, for state hashes are kept up to date, not summed up anew. It
-// looks at everything, or if that is too much, at the next part, round and round.
+// looks at everything, or if that is too much, at the next part, round and round. What a
+// model does not hold any more of that, it is given anew.
 func (e *Engine) scrub(out *Output) {
 	updates, bytes := scrubUpdates, scrubBytes
 	last := e.scrubbed // of the time before
@@ -48,10 +49,21 @@ func (e *Engine) scrub(out *Output) {
 			e.scrubbed = u.Dot
 			if e.hasher.isDamaged(en) {
 				damaged = append(damaged, en)
+			} else if s := e.spaces[u.Space]; s.verifier != nil && !s.verifier.Verify(u) {
+				e.reapply(s, u, out)
 			}
 		}
 	}
 	e.discardDamaged(damaged, out)
+}
+
+// reapply brings a retained update back into a model that has lost it. The model has
+// nothing to say to that: no two retained updates supersede each other (I9).
+func (e *Engine) reapply(s *space, u *model.Update, out *Output) {
+	e.stats.Damaged++
+	s.model.Remove(u)
+	s.model.Apply(u)
+	s.show(u, nil, out)
 }
 
 // isDamaged reports whether an update is not any more what it was when it came.
@@ -76,9 +88,10 @@ type Corruption uint8
 
 // The kinds of corruption.
 const (
-	CorruptDrop Corruption = iota // an update, and what the model shows of it, is gone
-	CorruptFlip                   // a bit of an update's value is flipped, and so what the model shows
-	CorruptAdd                    // an update is there that nobody wrote
+	CorruptDrop  Corruption = iota // an update, and what the model shows of it, is gone
+	CorruptFlip                    // a bit of an update's value is flipped, and so what the model shows
+	CorruptAdd                     // an update is there that nobody wrote
+	CorruptModel                   // the model does not show an update any more that is there
 )
 
 // Corrupt damages one update that is retained here, for tests of repair (R12). It returns
@@ -104,6 +117,8 @@ func (e *Engine) Corrupt(how Corruption, rng *rand.Rand) (d clock.Dot, ok bool) 
 		e.discard(r, en, &out)
 	case CorruptFlip:
 		en.update.Value[rng.Intn(len(en.update.Value))] ^= 1 << rng.Intn(8)
+	case CorruptModel:
+		e.spaces[en.update.Space].model.Remove(en.update)
 	case CorruptAdd:
 		return e.corruptAdd(r, en.update, &out)
 	}

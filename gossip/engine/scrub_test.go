@@ -67,27 +67,32 @@ func (c *couple) agree(t testing.TB) {
 	}
 }
 
-// A flipped bit in a store of which one exchange looks at everything is found at the next
-// exchange that finds equal vectors, whoever begins it, counted, and healed by it.
-func TestFlipIsFoundAtTheNextExchange(t *testing.T) {
+// Damage to a store of which one exchange looks at everything, or to what its model shows,
+// is found at the next exchange that finds equal vectors, whoever begins it, counted, and
+// healed by it.
+func TestDamageIsFoundAtTheNextExchange(t *testing.T) {
 	t.Parallel()
 	c := newCouple(t)
 	c.nodes[0].fill(t, c.now, 1000)
 	c.agree(t)
 	rng := rand.New(rand.NewSource(1))
-	for i := range 8 {
+	for i := range 16 {
+		how := []engine.Corruption{engine.CorruptFlip, engine.CorruptModel}[i/4%2]
 		victim, beginner := c.nodes[i%2], i/2%2
 		before, equal := victim.Stats().Damaged, c.equal
-		d, ok := victim.Corrupt(engine.CorruptFlip, rng)
+		d, ok := victim.Corrupt(how, rng)
 		if !ok {
-			t.Fatal("nothing to flip")
+			t.Fatal("nothing to damage")
 		}
 		c.round(t, beginner)
+		if victim.m.Len() != 1000 {
+			t.Fatalf("%d keys show", victim.m.Len())
+		}
 		if got := victim.Stats().Damaged - before; got != 1 || c.equal != equal+1 {
-			t.Fatalf("%v was flipped at %v; %d were found damaged after %d exchanges, n%d began", d, victim.Self(), got, c.equal-equal, beginner)
+			t.Fatalf("%v was damaged at %v; %d were found damaged after %d exchanges, n%d began", d, victim.Self(), got, c.equal-equal, beginner)
 		}
 		if a, b := c.nodes[0].Spaces()[0], c.nodes[1].Spaces()[0]; a != b || a.Updates != 1000 {
-			t.Fatalf("%v was flipped; after a repair they retain %v and %v", d, a, b)
+			t.Fatalf("%v was damaged; after a repair they retain %v and %v", d, a, b)
 		}
 		if err := victim.Check(); err != nil {
 			t.Fatal(err)

@@ -47,7 +47,7 @@ type Stats struct {
 	Vanished         uint64 // replicas of which nobody needs to know any more (R13)
 	Anew             uint64 // times that this node was declared lost, and began anew (R13)
 	Mismatches       uint64 // equal vectors with different state hashes (R12)
-	Damaged          uint64 // retained updates that were found not to be what was retained (R12)
+	Damaged          uint64 // retained updates that were found not to be what was retained, or missing in their model (R12)
 	Repairs          uint64 // repairs started (R12)
 	Repaired         uint64 // updates that repairs brought
 	RepairedBytes    uint64 // of their keys and values

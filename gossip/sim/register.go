@@ -6,7 +6,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-var _ model.Expirer = (*Register)(nil)
+var (
+	_ model.Expirer  = (*Register)(nil)
+	_ model.Verifier = (*Register)(nil)
+)
 
 // Register is the smallest model that loses nothing: of each key the last write
 // stays, a tombstone like a value. It has no methods to write with; that is what
@@ -44,6 +47,9 @@ func (g *Register) Remove(u *model.Update) {
 		delete(g.byKey, string(u.Key))
 	}
 }
+
+// Verify implements model.Verifier.
+func (g *Register) Verify(u *model.Update) bool { return g.byKey[string(u.Key)] == u }
 
 // Expire implements model.Expirer. A register shows what it retains.
 func (g *Register) Expire(*model.Update) {}

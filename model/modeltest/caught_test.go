@@ -109,6 +109,9 @@ func TestWrongModelsAreCaught(t *testing.T) {
 			Value:  func(m *patient) any { return m.show() },
 		})},
 
+		{"Verify takes all on trust", modeltest.Verification, run(tables(func() *trusting { return &trusting{*newRegister()} }))},
+		{"Verify trusts nothing", modeltest.Verification, run(tables(func() *wary { return &wary{*newRegister()} }))},
+
 		{"Value reads a clock", modeltest.Determinism, run(func() modeltest.Config[*register] {
 			cfg := tables(newRegister)
 			cfg.Value = func(*register) any { return time.Now() }

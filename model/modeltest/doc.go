@@ -60,6 +60,7 @@
 //   - Expiry: of a [model.Expirer], what has expired does not show, whether Expire
 //     came before or after other updates. Its removal does not show either: what it
 //     hid it must supersede.
+//   - Verification: a [model.Verifier] verifies all that is retained, and nothing else.
 //   - Determinism: the same calls have the same results. No clock, no chance, no
 //     order of a Go map; Value keeps to that, too.
 //   - Immutability: nobody writes into an update, nor into the bytes of a draft.

@@ -17,6 +17,7 @@ const (
 	Idempotence  Law = "idempotence"  // applying an update again changes nothing
 	Removal      Law = "removal"      // Remove undoes one update; a removed tombstone does not show
 	Expiry       Law = "expiry"       // what has expired does not show, nor does its removal
+	Verification Law = "verification" // Verify tells what is retained from what is not
 	Determinism  Law = "determinism"  // the same calls have the same results
 	Immutability Law = "immutability" // nobody writes into an update
 	Writing      Law = "writing"      // a local write succeeds, and shows at its writer at once

@@ -144,7 +144,24 @@ func (s *sim[M]) value(sub *subject[M]) (any, *Failure) {
 	if f := sub.host.check(); f != nil {
 		return nil, f
 	}
-	return v, s.intact(sub, "Value")
+	if f := s.intact(sub, "Value"); f != nil {
+		return v, f
+	}
+	return v, s.verified(sub)
+}
+
+// verified asks a model what it holds.
+func (s *sim[M]) verified(sub *subject[M]) *Failure {
+	v, ok := any(sub.model).(model.Verifier)
+	if !ok {
+		return nil
+	}
+	for _, g := range sub.given {
+		if got := v.Verify(g.update); got != sub.retained.has(g.id) {
+			return failf(Verification, "%s\nVerify(%v) = %t, want %t", s.story(sub.calls), g.update.Dot, got, !got)
+		}
+	}
+	return s.intact(sub, "Verify")
 }
 
 // superseded returns what an effect names; false if it names something unknown.

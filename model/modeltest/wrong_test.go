@@ -212,6 +212,15 @@ func (m *naive) Apply(u *model.Update) model.Effect { m.n++; return m.bag.Apply(
 func (m *naive) Remove(u *model.Update)             { m.n--; m.bag.Remove(u) }
 func (m *naive) show() any                          { return m.n }
 
+// trusting says that it holds whatever it is asked for, wary that it holds nothing.
+type (
+	trusting struct{ register }
+	wary     struct{ register }
+)
+
+func (*trusting) Verify(*model.Update) bool { return true }
+func (*wary) Verify(*model.Update) bool     { return false }
+
 // mine counts its own writes when they are made, too.
 type mine struct {
 	bag
