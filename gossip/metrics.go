@@ -92,7 +92,7 @@ var (
 	descRepairs    = desc("repairs_total", "Repairs begun.")
 	descRepaired   = desc("repaired_updates_total", "Updates that repairs brought.")
 	descRepairedB  = desc("repaired_bytes_total", "Bytes of updates that repairs brought.")
-	descDamaged    = desc("damaged_updates_total", "Updates that were not any more what they were when they came, or missing in what shows of them.")
+	descDamaged    = desc("damaged_updates_total", "Updates that were not any more what they were when they came, or that their model had lost.")
 	descReports    = desc("reports_total", "Reports to the other members of what is known here, written.")
 	descCollected  = desc("collected_updates_total", "Tombstones and expired updates dropped because all members know them.")
 	descCollectedB = desc("collected_bytes_total", "Bytes of tombstones and expired updates that were dropped.")

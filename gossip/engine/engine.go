@@ -57,7 +57,8 @@ type Engine struct {
 	collecting bool                            // somebody may have collected something
 	tendAt     time.Time
 	unfinished bool            // what is stable was too much to collect at once
-	scrubbed   clock.Dot       // the last update that was compared with its hash
+	scrubbed   clock.Dot       // the last update that was looked at again
+	scrubs     uint64          // how often all were
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
 	unstable   []string        // why

@@ -9,25 +9,30 @@ import (
 )
 
 // One exchange that finds equal vectors looks again at so much of what is retained, at
-// most: about a millisecond's work (BenchmarkScrub).
+// most: a millisecond or two (BenchmarkScrub).
 const (
 	scrubUpdates = 16384
 	scrubBytes   = 4 << 20
+	// Where there is more, models are asked about every fourth update only, each time about
+	// others: finding an update in one costs more than hashing it.
+	verifyEvery = 4
 )
 
 // scrub compares retained updates with their content hashes and drops those that are
 // damaged: the state hash shows that, and a repair brings them back (R12). Without it a
 // flipped bit would stay, for state hashes are kept up to date, not summed up anew. It
 // looks at everything, or if that is too much, at the next part, round and round. What a
-// model does not hold any more of that, it is given anew.
+// model does not hold any more it is given anew.
 func (e *Engine) scrub(out *Output) {
-	updates, bytes := scrubUpdates, scrubBytes
+	look := looking{Engine: e, updates: scrubUpdates, bytes: scrubBytes, every: 1}
+	if e.retained() > scrubUpdates {
+		look.every = verifyEvery
+	}
 	last := e.scrubbed // of the time before
 	first, begun := slices.BinarySearchFunc(e.order, last.Replica, func(r *replica, id clock.Replica) int { return r.id.Compare(id) })
-	var damaged []entry
 	for i := range len(e.order) + 1 { // the first one's beginning comes at the end
-		if updates == 0 || bytes <= 0 {
-			break
+		if first+i == len(e.order) {
+			e.scrubs++
 		}
 		r := e.order[(first+i)%len(e.order)]
 		after, through := clock.Version(0), r.version
@@ -39,22 +44,76 @@ func (e *Engine) scrub(out *Output) {
 		case i == len(e.order):
 			through = 0
 		}
-		for en := range r.log.after(after) {
-			u := en.update
-			if u.Version > through || updates == 0 || bytes <= 0 {
-				break
-			}
-			updates--
-			bytes -= len(u.Key) + len(u.Value)
-			e.scrubbed = u.Dot
-			if e.hasher.isDamaged(en) {
-				damaged = append(damaged, en)
-			} else if s := e.spaces[u.Space]; s.verifier != nil && !s.verifier.Verify(u) {
-				e.reapply(s, u, out)
-			}
+		if !look.at(r, after, through, out) {
+			break
 		}
 	}
-	e.discardDamaged(damaged, out)
+	e.discardDamaged(look.damaged, out)
+}
+
+// looking is one scrub.
+type looking struct {
+	*Engine
+	updates, bytes int    // that are still to be looked at
+	every          uint64 // of so many updates, models are asked about one
+	damaged        []entry
+	space          *space // of the last one
+	touched        byte   // nothing; who sets it has looked
+}
+
+// at looks at the updates of r in (after, through], and reports whether there is more to do.
+func (l *looking) at(r *replica, after, through clock.Version, out *Output) bool {
+	var part [64]entry
+	n := 0
+	for en := range r.log.after(after) {
+		if en.update.Version > through || l.updates == 0 || l.bytes <= 0 {
+			break
+		}
+		l.updates--
+		l.bytes -= len(en.update.Key) + len(en.update.Value)
+		part[n] = en
+		if n++; n == len(part) {
+			l.part(part[:], out)
+			n = 0
+		}
+	}
+	if n > 0 {
+		l.part(part[:n], out)
+	}
+	return l.updates > 0 && l.bytes > 0
+}
+
+// part looks at some updates, at all of them at once: one after another each would wait
+// for memory.
+func (l *looking) part(all []entry, out *Output) {
+	for _, en := range all {
+		if len(en.update.Key) > 0 {
+			l.touched ^= en.update.Key[0]
+		}
+	}
+	for _, en := range all {
+		u := en.update
+		if l.hasher.isDamaged(en) {
+			l.damaged = append(l.damaged, en)
+			continue
+		}
+		if l.space == nil || l.space.name != u.Space {
+			l.space = l.spaces[u.Space]
+		}
+		if v := l.space.verifier; v != nil && (uint64(u.Version)+l.scrubs)%l.every == 0 && !v.Verify(u) {
+			l.reapply(l.space, u, out)
+		}
+	}
+	l.scrubbed = all[len(all)-1].update.Dot
+}
+
+// retained counts all updates that are retained.
+func (e *Engine) retained() int {
+	n := 0
+	for _, s := range e.spaceOrder {
+		n += s.updates
+	}
+	return n
 }
 
 // reapply brings a retained update back into a model that has lost it. The model has

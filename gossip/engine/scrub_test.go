@@ -108,12 +108,13 @@ func TestDamageIsFoundAtTheNextExchange(t *testing.T) {
 }
 
 // In a larger store it takes as many exchanges as there are parts of 16,384 updates, or of
-// 4 MiB, at most.
-func TestFlipInLargeStore(t *testing.T) {
+// 4 MiB, at most; and as four times all parts if only the model is damaged.
+func TestDamageInLargeStore(t *testing.T) {
 	t.Parallel()
+	many := func(c *couple) { c.nodes[0].fill(t, c.now, 30_000) }
 	large := func(c *couple) {
-		for i := range 12 {
-			d := model.Draft{Key: fmt.Append(nil, i), Value: make([]byte, 1000<<10)}
+		for i := range 16 {
+			d := model.Draft{Key: fmt.Append(nil, i), Value: make([]byte, 500<<10)}
 			if _, err := c.nodes[0].Write(c.now, "map", []model.Draft{d}); err != nil {
 				t.Fatal(err)
 			}
@@ -121,10 +122,12 @@ func TestFlipInLargeStore(t *testing.T) {
 	}
 	for what, tt := range map[string]struct {
 		fill  func(c *couple)
+		how   engine.Corruption
 		parts int
 	}{
-		"many updates": {func(c *couple) { c.nodes[0].fill(t, c.now, 40_000) }, 3},
-		"many bytes":   {large, 3},
+		"flip, many updates":  {many, engine.CorruptFlip, 2},
+		"flip, many bytes":    {large, engine.CorruptFlip, 2},
+		"model, many updates": {many, engine.CorruptModel, 8},
 	} {
 		c := newCouple(t)
 		tt.fill(c)
@@ -132,8 +135,8 @@ func TestFlipInLargeStore(t *testing.T) {
 		rng := rand.New(rand.NewSource(1))
 		longest := 0
 		for range 6 {
-			if _, ok := c.nodes[1].Corrupt(engine.CorruptFlip, rng); !ok {
-				t.Fatal("nothing to flip")
+			if _, ok := c.nodes[1].Corrupt(tt.how, rng); !ok {
+				t.Fatal("nothing to damage")
 			}
 			took, before := 0, c.nodes[1].Stats().Damaged
 			for ; c.nodes[1].Stats().Damaged == before && took <= tt.parts; took++ {
@@ -143,8 +146,9 @@ func TestFlipInLargeStore(t *testing.T) {
 			c.round(t, 0) // it is repaired, at the latest
 		}
 		if longest < 2 || longest > tt.parts {
-			t.Errorf("%s: a flip was found after %d exchanges at most, want 2 to %d", what, longest, tt.parts)
+			t.Errorf("%s: damage was found after %d exchanges at most, want 2 to %d", what, longest, tt.parts)
 		}
+		c.agree(t)
 	}
 }
 
