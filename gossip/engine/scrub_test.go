@@ -122,31 +122,31 @@ func TestDamageInLargeStore(t *testing.T) {
 	}
 	for what, tt := range map[string]struct {
 		fill  func(c *couple)
-		how   engine.Corruption
-		parts int
+		parts [2]int // how many exchanges each corruption takes
 	}{
-		"flip, many updates":  {many, engine.CorruptFlip, 2},
-		"flip, many bytes":    {large, engine.CorruptFlip, 2},
-		"model, many updates": {many, engine.CorruptModel, 8},
+		"many updates": {many, [2]int{2, 8}},
+		"many bytes":   {large, [2]int{2, 2}},
 	} {
 		c := newCouple(t)
 		tt.fill(c)
 		c.agree(t)
 		rng := rand.New(rand.NewSource(1))
-		longest := 0
-		for range 6 {
-			if _, ok := c.nodes[1].Corrupt(tt.how, rng); !ok {
-				t.Fatal("nothing to damage")
+		for i, how := range []engine.Corruption{engine.CorruptFlip, engine.CorruptModel} {
+			longest, parts := 0, tt.parts[i]
+			for range 4 {
+				if _, ok := c.nodes[1].Corrupt(how, rng); !ok {
+					t.Fatal("nothing to damage")
+				}
+				took, before := 0, c.nodes[1].Stats().Damaged
+				for ; c.nodes[1].Stats().Damaged == before && took <= parts; took++ {
+					c.round(t, took%2)
+				}
+				longest = max(longest, took)
+				c.round(t, 0) // it is repaired, at the latest
 			}
-			took, before := 0, c.nodes[1].Stats().Damaged
-			for ; c.nodes[1].Stats().Damaged == before && took <= tt.parts; took++ {
-				c.round(t, took%2)
+			if longest < 2 || longest > parts {
+				t.Errorf("%s, corruption %d: found after %d exchanges at most, want 2 to %d", what, how, longest, parts)
 			}
-			longest = max(longest, took)
-			c.round(t, 0) // it is repaired, at the latest
-		}
-		if longest < 2 || longest > tt.parts {
-			t.Errorf("%s: damage was found after %d exchanges at most, want 2 to %d", what, longest, tt.parts)
 		}
 		c.agree(t)
 	}
