@@ -241,6 +241,9 @@ func (c *checker) node(n *Node) {
 		w.givenUp, c.lost = g, true
 		c.forgot.Merge(w.vector)
 	}
+	if d := n.engine.Stats().Damaged; d > 0 {
+		_ = c.sim.violate("R12", n, "it takes %d updates for damaged, and nobody damaged any", d)
+	}
 	c.checkValue(n)
 }
 

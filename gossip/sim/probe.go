@@ -29,6 +29,12 @@ func (p *probe) Remove(u *model.Update) {
 	p.Model.Remove(u)
 }
 
+// Verify implements model.Verifier, for a model that does; any other has lost nothing.
+func (p *probe) Verify(u *model.Update) bool {
+	v, ok := p.Model.(model.Verifier)
+	return !ok || v.Verify(u)
+}
+
 // expiring is the probe of a model whose updates may expire.
 type expiring struct{ *probe }
 
