@@ -9,7 +9,9 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/sim"
 )
 
-// What the swarm is worth: with any one rule taken away it finds a violation.
+// What the swarm is worth: with any one rule taken away it finds a violation. Without one of
+// those of collection that is mostly that some node stays dirty for ever: what it retains and
+// should not shows only where it gets clean. TestDeletedValueReturnsWithout leads there.
 func TestSwarmFindsWeakEngines(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -22,7 +24,7 @@ func TestSwarmFindsWeakEngines(t *testing.T) {
 		{"order within a replica broken", weakness{tamper: skipUpdates}, 0, 40},
 		{"collection after a grace period", weakness{unsafe: engine.Unsafe{Grace: time.Second}}, 0, 40},
 		{"reset of one replica", weakness{unsafe: engine.Unsafe{PerReplica: true}}, 100, 400},
-		{"clock of updates alone", weakness{unsafe: engine.Unsafe{OwnClock: true}}, 1250, 400},
+		{"clock of updates alone", weakness{unsafe: engine.Unsafe{OwnClock: true}}, 0, 100},
 		{"collection in a minority", weakness{unsafe: engine.Unsafe{Minority: true}}, 100, 400},
 		{"state hashes compared though dirty", weakness{tamper: hideExceptions}, 0, 100},
 	} {
