@@ -10,8 +10,9 @@ import (
 )
 
 // What the swarm is worth: with any one rule taken away it finds a violation. Without one of
-// those of collection that is mostly that some node stays dirty for ever: what it retains and
-// should not shows only where it gets clean. TestDeletedValueReturnsWithout leads there.
+// those of collection that is mostly that nodes never agree: none is clean for the others to
+// be rebased on, and what shows and should not counts only where a node is clean.
+// TestDeletedValueReturnsWithout leads there.
 func TestSwarmFindsWeakEngines(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
