@@ -53,7 +53,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			continue
 		}
 		through := e.believed(now, r, b, m.HLC)
-		if hasHoleUpTo(through, b, r.version) {
+		if hasHoleUpTo(b, r.version, through) {
 			switch {
 			case b.Closed && room:
 				closed = true
@@ -97,10 +97,10 @@ func (e *Engine) entryOf(id clock.Replica) DigestEntry {
 }
 
 // hasHole reports whether a version in (known, b.Through] has no update in b.
-func hasHole(b *Batch, known clock.Version) bool { return hasHoleUpTo(b.Through, b, known) }
+func hasHole(b *Batch, known clock.Version) bool { return hasHoleUpTo(b, known, b.Through) }
 
 // hasHoleUpTo reports whether a version in (known, through] has no update in b.
-func hasHoleUpTo(through clock.Version, b *Batch, known clock.Version) bool {
+func hasHoleUpTo(b *Batch, known, through clock.Version) bool {
 	n := 0
 	for i := len(b.Updates) - 1; i >= 0 && b.Updates[i].Version > known; i-- {
 		if b.Updates[i].Version <= through {

@@ -13,7 +13,7 @@ const (
 	// desperateAfter is how long a node looks for a clean peer to be reset by.
 	desperateAfter = 5 * cleanAfter
 	// maxSnapshots bounds how many cleaning exchanges a node serves at a time: each
-	// keeps a pointer per update that its peer lacked.
+	// keeps a pointer and a hash per update that its peer lacked.
 	maxSnapshots = 2
 )
 

@@ -264,6 +264,6 @@
 // to MaxUpdate plus 64 KiB, so that the largest update always fits with its
 // envelope. Replacements remembered for closed holes: 256 per replica, fewer where there
 // are more than 4,096 replicas, at least 16. A node
-// serves two cleaning exchanges at a time, each with a pointer per update that its
-// peer lacks.
+// serves two cleaning exchanges at a time, each with a pointer and a hash per update that
+// its peer lacks.
 package engine
