@@ -215,7 +215,7 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 		}
 		if u.Time > limit {
 			e.stats.Held++
-			e.hold(r, u.Time.Time().Add(-e.cfg.MaxDrift))
+			e.hold(r, u.Time.Reached().Add(-e.cfg.MaxDrift))
 			return
 		}
 		e.hlc.Observe(u.Time)

@@ -67,3 +67,25 @@ func TestHolesOfAClockThatRunsAhead(t *testing.T) {
 		}
 	}
 }
+
+// What is held is not tried again within the millisecond in which its time is reached but
+// for its counter: peers would be asked for it again and again.
+func TestHeldUntilItsCounterIsReached(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	u := update(1, "k")
+	u.Time = clock.TimestampOf(w.now.Add(10*time.Minute)) + 1
+	b := engine.Batch{Replica: writer, Through: 1, Updates: []*model.Update{u}}
+	for range 3 {
+		give(t, w, n, message(engine.Push, 1, b))
+	}
+	if s := n.e.Stats(); s.Held != 1 || n.e.Vector().Version(writer) != 0 {
+		t.Errorf("held %d times, V is %v; want once, and nothing known", s.Held, n.e.Vector())
+	}
+	w.now = w.now.Add(time.Millisecond)
+	give(t, w, n, message(engine.Push, 1, b))
+	if got := n.e.Vector().Version(writer); got != 1 {
+		t.Errorf("a millisecond later V is %d", got)
+	}
+}
