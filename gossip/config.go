@@ -44,6 +44,7 @@ type Config struct {
 	MaxInterval time.Duration // between rounds while nothing changes; default 4 × Interval
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
 	Flow        FlowControl   // how local writes are held back while gossip cannot keep up; default FlowQuota
+	RoundsOnly  bool          // no live updates: what is new waits for a round; default: they go out at once
 	Order       engine.Order  // which updates go first when the budget is too small for all; default engine.Hybrid
 	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB, at most 15 MiB
 	MaxDatagram int           // bytes of one datagram before encryption; default 1,400

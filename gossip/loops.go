@@ -100,6 +100,7 @@ func (n *Node) membership() {
 		members, changed := n.transport.Members()
 		now := time.Now()
 		moved := r.update(now, members)
+		var neighbours []string
 		// The only error is ErrClosed.
 		_ = n.do(func(now time.Time) (engine.Output, error) {
 			for _, c := range moved {
@@ -107,8 +108,10 @@ func (n *Node) membership() {
 			}
 			n.setStandings(moved)
 			n.throttle.setPeers(now, r.alive())
+			neighbours = n.engine.Neighbours()
 			return engine.Output{}, nil
 		})
+		n.link(neighbours)
 		for _, c := range moved {
 			n.log.Info("peer", "peer", c.name, "state", peerStates[c.state])
 		}

@@ -78,6 +78,9 @@ var (
 	descMessages   = desc("messages_total", "Messages by kind.", "direction", "kind")
 	descDropped    = desc("dropped_total", "Messages that were refused, or could not be sent, by reason.", "reason")
 	descTransport  = desc("transport_total", "The transport's own counters.", "counter")
+	descLive       = desc("live_updates_total", "Updates that went over links at once: put into messages, received and new, received and known already.", "direction")
+	descLiveGaps   = desc("live_gaps_total", "Live messages of which something could not be applied, because something before it was missing.")
+	descLinks      = desc("links", "Connections over which live updates come and go.")
 	descOpenHoles  = desc("open_holes_total", "Batches applied with an open hole.")
 	descRefused    = desc("batches_refused_total", "Batches that were not applied.")
 	descGaps       = desc("gaps_total", "Batches that began after what is known.")
@@ -127,6 +130,7 @@ var scalars = []struct {
 	{descAnswered, func(s engine.Stats) uint64 { return s.Exchanges.Answered }},
 	{descOpenHoles, func(s engine.Stats) uint64 { return s.OpenHoles }},
 	{descRefused, func(s engine.Stats) uint64 { return s.BatchesRefused }},
+	{descLiveGaps, func(s engine.Stats) uint64 { return s.LiveGaps }},
 	{descGaps, func(s engine.Stats) uint64 { return s.Gaps }},
 	{descPulls, func(s engine.Stats) uint64 { return s.Pulls }},
 	{descHeld, func(s engine.Stats) uint64 { return s.Held }},
@@ -155,7 +159,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- s.desc
 	}
 	for _, d := range []*prometheus.Desc{
-		descExchanges, descUpdates, descBytes, descMessages, descDropped, descTransport,
+		descExchanges, descUpdates, descLive, descLinks, descBytes, descMessages, descDropped, descTransport,
 		descRetired, descLag, descBlocked, descDeadBytes, descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
 		descWatchers, descUnseen,
 	} {
@@ -186,6 +190,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	count(descUpdates, stats.UpdatesApplied, "received")
 	count(descUpdates, stats.UpdatesRedundant, "redundant")
 	count(descUpdates, stats.UpdatesWritten, "written")
+	count(descLive, stats.LiveSent, "sent")
+	count(descLive, stats.LiveApplied, "received")
+	count(descLive, stats.LiveRedundant, "redundant")
+	gauge(descLinks, float64(status.Links))
 	c.collectMessages(count)
 	if t, ok := c.node.transport.(transportCounters); ok {
 		for name, v := range t.Counters() {

@@ -59,6 +59,7 @@ type Node struct {
 	cfg       Config
 	log       *slog.Logger
 	transport transport.Transport
+	linker    transport.Linker // the same; nil: no live updates
 	codec     *wire.Codec
 	counters  counters
 	metrics   *collector // nil without Config.Metrics
@@ -85,6 +86,7 @@ type Node struct {
 	described described
 
 	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
+	fresh chan struct{} // capacity 1: there is something to feed links with
 	done  chan struct{} // closed when the node is
 	loops sync.WaitGroup
 
@@ -111,6 +113,7 @@ type Status struct {
 	Vector  clock.Vector
 	Pending uint64               // versions that peers know and this node does not, as last seen
 	Peers   int                  // alive or suspect members besides this one
+	Links   int                  // connections over which live updates come and go
 	Rates   flowcontrol.Rates    // of this node's writes; Maximum is infinite while they are not held back
 	Spaces  []engine.SpaceStatus // without the node's own
 	Stats   engine.Stats
@@ -150,6 +153,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.loops.Go(n.rounds)
 	n.loops.Go(n.membership)
 	n.loops.Go(n.tend)
+	if n.linker != nil {
+		n.loops.Go(n.feed)
+	}
 	return n, nil
 }
 
@@ -167,7 +173,10 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 		throttle:  newThrottle(cfg),
 		standings: standings{of: map[string]model.Standing{}, known: now.Add(cfg.RemoveAfter)},
 		tenders:   tenders{spaces: map[string]model.Tender{}, wake: make(chan struct{}, 1)},
-		wake:      make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
+		wake:      make(chan struct{}, 1), fresh: make(chan struct{}, 1), done: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if !cfg.RoundsOnly {
+		n.linker, _ = t.(transport.Linker)
 	}
 	n.patience, n.hurry = context.WithCancel(context.Background())
 	joining := n.hasPeers()
@@ -205,6 +214,7 @@ func (n *Node) Status() Status {
 	s.Clean = n.engine.Clean()
 	s.Vector = n.engine.Vector()
 	s.Pending = n.engine.Pending()
+	s.Links = n.engine.Links()
 	s.Rates = n.throttle.rates(time.Now())
 	s.Spaces = slices.DeleteFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Space == metadataSpace })
 	s.Stats = n.engine.Stats()
@@ -252,11 +262,22 @@ func (n *Node) Err() error {
 
 // do calls the engine by f, under the lock, and deals with the output after it.
 func (n *Node) do(f func(now time.Time) (engine.Output, error)) error {
+	out, err := n.ordered(f)
+	if out.Fresh && n.linker != nil {
+		select {
+		case n.fresh <- struct{}{}:
+		default: // the loop has not seen the last one yet
+		}
+	}
+	return err
+}
+
+func (n *Node) ordered(f func(now time.Time) (engine.Output, error)) (engine.Output, error) {
 	n.order.Lock()
 	defer n.order.Unlock()
 	out, err := n.locked(f)
 	n.handle(out)
-	return err
+	return out, err
 }
 
 func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Output, error) {

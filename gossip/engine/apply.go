@@ -54,6 +54,9 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 		}
 		through := e.believed(now, r, b, m.HLC)
 		if hasHoleUpTo(b, r.version, through) {
+			if m.Kind != Live || len(m.Digest.Entries) > 0 {
+				r.alien = max(r.alien, b.Through)
+			}
 			switch {
 			case b.Closed && room:
 				closed = true
@@ -83,7 +86,9 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	if clean && !e.Clean() {
 		e.dirtySince = now
 	}
-	e.pullGaps(now, p, m.Exchange, gaps, out)
+	if m.Kind != Live {
+		e.pullGaps(now, p, m.Exchange, gaps, out)
+	}
 	return e.changes != before
 }
 
@@ -207,6 +212,8 @@ func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 // A node that relays some spaces retains what is dead in them. What all members know can
 // be new here only if this node was no member then: it cannot tell what is dead (R14).
 func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Version, relayed bool, out *Output) {
+	before := e.changes
+	defer func() { e.noteTold(r, before) }()
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	for _, u := range b.Updates {
 		if u.Version <= r.version {

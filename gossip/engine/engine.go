@@ -69,6 +69,8 @@ type Engine struct {
 
 	updateSize float64 // bytes of one update in a message, smoothed; 0: none was sent
 
+	live live
+
 	interval time.Duration // between rounds, now
 	eager    int           // rounds to come that do not make interval longer
 	round    time.Time     // when the last round was
@@ -79,7 +81,9 @@ type Engine struct {
 // of the fields.
 type Output struct {
 	Send    []Envelope     // in order per peer
+	Live    []LiveEnvelope // from Feed
 	Changed []model.Change // what models now show, in the order in which it happened
+	Fresh   bool           // links that are ready can be fed: call Feed
 }
 
 // Envelope is a message on its way.
@@ -172,12 +176,13 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	}
 	e.hlc = hlc
 	e.issue(self, s, updates, &out)
-	e.hurry(now)
+	e.announce(now)
 	return out, nil
 }
 
 // issue integrates new updates of this replica, whose versions follow its last.
 func (e *Engine) issue(self *replica, s *space, updates []*model.Update, out *Output) {
+	e.freshen(self, out)
 	for _, u := range updates {
 		e.advance(self, u.Version)
 		e.integrate(self, s, entry{u, e.hasher.content(u)}, out)

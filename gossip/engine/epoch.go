@@ -84,7 +84,7 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 		renamed[en.update.Dot] = u.Dot
 		e.issue(self, s, []*model.Update{&u}, out)
 	}
-	e.hurry(now)
+	e.announce(now)
 }
 
 // outlives returns up to which version this node's updates need not be issued again

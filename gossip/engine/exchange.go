@@ -23,7 +23,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	if p == nil {
 		return out, fmt.Errorf("%w: from %v, and %d peers already", ErrMessage, m.From, e.cfg.MaxPeers)
 	}
-	if m.Kind != Syn && m.To != e.self.Epoch {
+	if m.Kind != Syn && m.Kind != Live && m.To != e.self.Epoch {
 		e.hear(now, p, m.HLC)
 		return out, nil // meant for an earlier life: what that one knew, this one may not
 	}
@@ -38,7 +38,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	p.joining = m.Joining
 	e.hear(now, p, m.HLC)
 	e.lapse(now, &out) // a repair goes by what has expired; at the end: what came too late to be shown
-	before := e.changes
+	before, told := e.changes, e.live.told
 	if m = e.heed(now, p, m, &out); m == nil {
 		return out, nil
 	}
@@ -61,16 +61,22 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		e.onPull(now, p, m, &out)
 	case Repair:
 		e.onRepair(now, p, m, &out)
+	case Live:
+		e.onLive(now, p, m, &out)
+	case Receipt:
+		e.onReceipt(now, p, m, &out)
 	}
+	e.hearOnLink(m)
 	if e.stolen {
 		e.newEpoch(now, e.self, &out)
 	}
 	e.beginAnew(now, &out)
 	e.bringDoom(&out)
 	e.lapse(now, &out)
-	if e.changes != before {
-		e.hurry(now) // what is new here is new to others
+	if e.changes-before != e.live.told-told {
+		e.announce(now) // what is new here is new to others
 	}
+	e.noteSent(&out)
 	return out, nil
 }
 
@@ -78,7 +84,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 func (e *Engine) validate(m *Message) error {
 	d := &m.Digest
 	switch {
-	case m.Kind < Syn || m.Kind > Repair:
+	case m.Kind < Syn || m.Kind > Receipt:
 		return fmt.Errorf("%w: kind %d", ErrMessage, m.Kind)
 	case m.From.Node == "" || len(m.From.Node) > MaxName:
 		return fmt.Errorf("%w: sender's name has %d bytes", ErrMessage, len(m.From.Node))
@@ -103,6 +109,8 @@ func (e *Engine) restart(p *peer) {
 	e.end(p)
 	e.forgetRebase(p)
 	p.its, p.assembly, p.repair, p.served = nil, nil, nil, served{}
+	p.live = heard{}
+	e.resetLink(p.name)
 	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
 	clear(p.pulls)
 	clear(p.types)

@@ -11,20 +11,22 @@ type Kind uint8
 // The kinds of messages. An exchange is SYN → ACK → FIN; a side that still
 // lacks something goes on with PULL → PUSH while its budget lasts.
 const (
-	Syn    Kind = 1 + iota // my digest: what I know
-	Ack                    // what you lack, and my digest
-	Fin                    // what you lack, after your digest
-	Pull                   // a partial digest: send me these replicas from here on
-	Push                   // the answer to a pull
-	Repair                 // one step of a repair (R12)
+	Syn     Kind = 1 + iota // my digest: what I know
+	Ack                     // what you lack, and my digest
+	Fin                     // what you lack, after your digest
+	Pull                    // a partial digest: send me these replicas from here on
+	Push                    // the answer to a pull
+	Repair                  // one step of a repair (R12)
+	Live                    // fresh updates, asked for by nobody; the same for all who get it (DESIGN §7)
+	Receipt                 // live messages up to this one have been dealt with: there is room for more
 )
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
-	if k < Syn || k > Repair {
+	if k < Syn || k > Receipt {
 		return "unknown"
 	}
-	return [...]string{"syn", "ack", "fin", "pull", "push", "repair"}[k-1]
+	return [...]string{"syn", "ack", "fin", "pull", "push", "repair", "live", "receipt"}[k-1]
 }
 
 // Message is what nodes send each other. Updates are shared with the sender's
@@ -33,8 +35,8 @@ func (k Kind) String() string {
 type Message struct {
 	Kind      Kind
 	From      clock.Replica   // who sends: transports do not tell
-	To        uint64          // the receiver's epoch as the sender knows it; 0: it does not, in a first SYN
-	Exchange  uint64          // names the exchange, chosen by its initiator; unique per initiator for long enough
+	To        uint64          // the receiver's epoch as the sender knows it; 0: it does not, in a first SYN, or it is for all, in a LIVE
+	Exchange  uint64          // names the exchange, chosen by its initiator; unique per initiator for long enough; in a LIVE and a RECEIPT the number of the LIVE
 	HLC       clock.Timestamp // the sender's clock when it encoded this
 	MaxUpdate uint32          // bytes; a cluster-wide constant (R2)
 	Credit    uint32          // bytes of updates that the sender accepts in the answer
@@ -43,7 +45,9 @@ type Message struct {
 	// Digest is the sender's vector, whole or in part. In a SYN and an ACK it is
 	// the vector itself (maybe part i of n of it). In a FIN and a PUSH it holds what
 	// changed in the sender's vector since its SYN or ACK of this exchange, so that
-	// the receiver knows V_p of R4. In a PULL: the replicas that are asked for.
+	// the receiver knows V_p of R4. In a PULL: the replicas that are asked for. In a
+	// LIVE: what a receiver must know for its closed holes to be closed. In a RECEIPT:
+	// what is known of the replica that it is for.
 	Digest Digest
 	// Exceptions are the replicas of which the sender's horizon is above its
 	// vector: (replica, H_p). Empty when the sender is clean (R4).

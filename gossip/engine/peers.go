@@ -44,6 +44,8 @@ type peer struct {
 	retireTries int               // exchanges since the peer last knew the same to be over
 	types       map[string]string // of its models, by space, where this node has another one or none
 
+	live heard // of its live messages
+
 	repair     *repair   // driven by this node
 	repairFrom time.Time // no repair with it before
 	served     served
@@ -102,6 +104,7 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 		p.failed = now
 	}
 	e.ring = nil
+	e.cover()
 	if s == PeerAlive {
 		e.hurry(now) // it may lack anything
 	}
@@ -174,6 +177,7 @@ func (e *Engine) dropPeer(name string) {
 	if e.catchup.peer == p {
 		e.catchup = catchup{}
 	}
+	e.cover()
 }
 
 func (e *Engine) searchPeer(name string) (int, bool) {
@@ -198,6 +202,7 @@ func (e *Engine) end(p *peer) {
 
 // expire ends what has been silent for too long.
 func (e *Engine) expire(now time.Time) {
+	e.expireLinks(now)
 	for _, p := range slices.Clone(e.peerOrder) {
 		if p.mine != nil && now.Sub(p.mine.active) >= e.cfg.Timeout {
 			e.end(p)

@@ -23,6 +23,9 @@ type replica struct {
 	emptied  clock.Timestamp // when something was last known of it, if nothing is retained
 	over     bool            // it has vanished elsewhere: only a rebase can tell what it retains (R13)
 	doubt    doubt           // of what is above the vector
+	alien    clock.Version   // the highest version that something other than a later update of this replica replaced
+	fresh    bool            // it is in Engine.live.fresh, from …
+	base     clock.Version   // … when this was the vector
 	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held
 }
 
@@ -101,6 +104,7 @@ func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 	if s.model != nil {
 		effect := s.model.Apply(u)
 		if effect.Redundant {
+			r.alien = max(r.alien, u.Version)
 			return
 		}
 		for _, d := range effect.Superseded {
@@ -119,7 +123,11 @@ func (e *Engine) drop(u *model.Update, by *replica, version clock.Version) {
 	if r == nil {
 		panic(fmt.Sprintf("engine: the model of %q superseded %v, which is not retained", u.Space, u.Dot))
 	}
+	alien := r.alien
 	e.forget(r, u)
+	if by == r && version > u.Version {
+		r.alien = alien
+	}
 	r.replaced.add(u.Version, by, version, len(e.order))
 }
 
@@ -130,6 +138,7 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
 	account(e.spaces[u.Space], en, -1, e.hasher)
+	r.alien = max(r.alien, u.Version)
 	r.emptied = e.hlc.Last()
 }
 

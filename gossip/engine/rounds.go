@@ -57,6 +57,21 @@ func (e *Engine) Tick(now time.Time) Output {
 // wants to hand its updates over before it leaves.
 func (e *Engine) Hurry(now time.Time) { e.hurry(now) }
 
+// announce sees to it that others hear of what is new here: by links, or, if some peer
+// has none, by rounds that come soon.
+func (e *Engine) announce(now time.Time) {
+	if !e.live.covers {
+		e.hurry(now)
+		return
+	}
+	if e.interval > e.cfg.Interval { // rounds that mend what links lose do not sleep meanwhile
+		e.interval = e.cfg.Interval
+		if soon := e.round.Add(e.interval); soon.Before(e.next) {
+			e.next = soon
+		}
+	}
+}
+
 // hurry brings the next round forward: there is something that others may not
 // know. As many rounds follow at MinInterval as an epidemic needs to reach nearly
 // everybody; from there on each waits twice as long, up to Interval.

@@ -26,6 +26,10 @@ type Stats struct {
 	UpdatesApplied   uint64 // remote updates that were new here
 	UpdatesRedundant uint64 // remote updates that were known already
 	UpdatesWritten   uint64 // local writes
+	LiveSent         uint64 // updates put into live messages, each counted once however many peers it goes to
+	LiveApplied      uint64 // updates of live messages that were new here
+	LiveRedundant    uint64 // updates of live messages that were known already
+	LiveGaps         uint64 // live messages of which something could not be applied: an exchange brings it
 	OpenHoles        uint64 // batches applied with an open hole: the horizon rose (R4)
 	BatchesRefused   uint64 // batches not applied: unknown exchange, floor above the vector, limits (R4, R9)
 	Gaps             uint64 // batches that started after the vector (R3)

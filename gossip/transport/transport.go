@@ -70,12 +70,36 @@ type Packet struct {
 	Bytes   []byte
 }
 
+// Link is a connection to a peer that stays.
+type Link struct {
+	Peer string
+	Life uint64 // names the connection: messages that were lost between two of them leave no other trace
+	Busy bool   // stream messages wait to be written
+}
+
+// Linker is a Transport whose stream messages go over connections that stay, and arrive
+// in order until one breaks. All methods are safe for concurrent use.
+type Linker interface {
+	Transport
+	// Link says to which peers there should be connections, and to which not any more,
+	// for this node's sake: others may connect to it all the same. Whatever breaks is
+	// made again, after a pause if that fails.
+	Link(peers []string)
+	// Links appends the connections that are there now to buf, ascending by peer.
+	Links(buf []Link) []Link
+	// Changed returns a channel, always the same, of capacity 1. It holds a token when a
+	// connection came or went since Links was called last, or one that was busy then is
+	// not any more.
+	Changed() <-chan struct{}
+}
+
 // Transport is one node's access to the network. All methods are safe for
 // concurrent use.
 type Transport interface {
 	// Send queues msg for a node and returns at once: ErrNoPeer, ErrQueueFull,
 	// ErrTooLarge or ErrClosed when it cannot. Nil does not mean that it arrives.
-	// The transport owns msg from here on.
+	// The transport owns msg from here on, but does not change one that goes by stream: that
+	// may be sent to several nodes.
 	Send(to string, ch Channel, msg []byte) error
 	// Receive returns the queue of arrived messages: bounded, newest dropped when
 	// full (and counted by the transport), or, if streams, kept waiting at their sender.

@@ -9,7 +9,7 @@ import (
 )
 
 // Version is the format that this package writes, and the only one it reads.
-const Version = 3
+const Version = 4
 
 // Errors that Decode wraps, with what was wrong where.
 var (

@@ -12,6 +12,7 @@ func FuzzFin(f *testing.F)    { fuzzKind(f, engine.Fin) }
 func FuzzPull(f *testing.F)   { fuzzKind(f, engine.Pull) }
 func FuzzPush(f *testing.F)   { fuzzKind(f, engine.Push) }
 func FuzzRepair(f *testing.F) { fuzzKind(f, engine.Repair) }
+func FuzzLive(f *testing.F)   { fuzzKind(f, engine.Live) }
 
 // fuzzKind starts from messages of one kind, with the shortest cluster id.
 func fuzzKind(f *testing.F, k engine.Kind) {

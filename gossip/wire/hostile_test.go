@@ -83,6 +83,11 @@ func samples() []*engine.Message {
 				Dots:    []engine.RepairDot{{Version: 4, Content: 1 << 60}, {Version: 6, Content: 3}},
 				Updates: []*model.Update{update(a, 4), update(b, 6), rich}}
 		}),
+		message(engine.Live, func(m *engine.Message) {
+			m.To, m.Credit = 0, 0
+			m.Digest.Entries, m.Batches = digest.Entries[:1], batches[:1]
+		}),
+		message(engine.Receipt, func(m *engine.Message) { m.Digest.Entries = digest.Entries[:1] }),
 	}
 }
 
@@ -114,7 +119,7 @@ func TestInvalidMessages(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(m *engine.Message){
 		"kind 0":           func(m *engine.Message) { m.Kind = 0 },
-		"kind 7":           func(m *engine.Message) { m.Kind = 7 },
+		"kind 9":           func(m *engine.Message) { m.Kind = 9 },
 		"long sender":      func(m *engine.Message) { m.From.Node = long },
 		"long node":        func(m *engine.Message) { m.Exceptions = []clock.Entry{{Replica: clock.Replica{Node: long}}} },
 		"long space":       func(m *engine.Message) { m.Repair.Space = long },

@@ -10,7 +10,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
-var _ transport.Transport = (*Endpoint)(nil)
+var _ transport.Linker = (*Endpoint)(nil)
 
 // Endpoint is one node's access to a Network. It implements transport.Transport.
 type Endpoint struct {
@@ -20,6 +20,8 @@ type Endpoint struct {
 	queue chan transport.Packet // written and closed under net.mu
 
 	// The rest is guarded by net.mu.
+	wanted  map[string]bool // to whom it wants connections
+	relinks chan struct{}   // capacity 1; see Changed
 	views   map[string]view // of every other node known
 	changed chan struct{}   // closed when views change
 	dropped uint64
@@ -31,6 +33,7 @@ func newEndpoint(n *Network, name string) *Endpoint {
 		net:     n,
 		name:    name,
 		queue:   make(chan transport.Packet, n.cfg.Queue),
+		relinks: make(chan struct{}, 1),
 		views:   map[string]view{},
 		changed: make(chan struct{}),
 	}
@@ -107,6 +110,7 @@ func (e *Endpoint) stop(leave bool) {
 	}
 	e.closed = true
 	delete(n.nodes, e.name)
+	n.relink(e.name)
 	close(e.queue)
 	e.touch()
 	now := time.Now()
@@ -119,6 +123,7 @@ func (e *Endpoint) stop(leave bool) {
 	}
 	n.observe([]string{e.name})
 	if len(n.nodes) == 0 {
+		clear(n.lines)
 		n.stopAll()
 	}
 }

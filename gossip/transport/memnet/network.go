@@ -24,6 +24,9 @@ type Network struct {
 	faults Faults               // of links that are not in links
 	links  map[wire]Faults      // of single links
 	rngs   map[lane]*rand.Rand  // made at first use, kept for ever: a restart does not rewind
+	pairs  map[pair]uint64      // connections that are there, and the life of each
+	lives  uint64               // connections that there were
+	lines  map[lane][]underway  // what goes over connections, first in front
 	timers map[*alarm]struct{}  // what will happen later
 	firing int                  // alarms that could not be stopped and have not returned
 	tap    func(from, to string, ch transport.Channel, msg []byte)
@@ -54,6 +57,8 @@ func New(cfg Config) *Network {
 		faults: cfg.Faults,
 		links:  map[wire]Faults{},
 		rngs:   map[lane]*rand.Rand{},
+		pairs:  map[pair]uint64{},
+		lines:  map[lane][]underway{},
 		timers: map[*alarm]struct{}{},
 	}
 	n.idle = sync.NewCond(&n.mu)
@@ -78,6 +83,7 @@ func (n *Network) Join(name string) (*Endpoint, error) {
 		e.look(other, now)
 	}
 	n.lookAll([]string{name})
+	n.relink(name)
 	return e, nil
 }
 
@@ -123,6 +129,9 @@ func (n *Network) Partition(groups ...[]string) {
 		}
 	}
 	n.observe(nil)
+	for name := range n.nodes {
+		n.relink(name)
+	}
 }
 
 // Heal ends the partition.
@@ -190,6 +199,13 @@ func (n *Network) send(from, to string, ch transport.Channel, msg []byte) {
 	}
 	if d.lost {
 		n.count.Lost++
+		if ch == transport.Stream {
+			n.snap(from, to)
+		}
+		return
+	}
+	if ch == transport.Stream && n.pairs[pairOf(from, to)] > 0 {
+		n.queue(d.delay, l, msg)
 		return
 	}
 	n.deliverAfter(d.delay, l, msg)

@@ -15,6 +15,9 @@ type link struct {
 	used  time.Time
 
 	conn *conn         // the one that is written to; nil: none
+	life uint64        // names conn
+	kept bool          // there should always be one
+	told bool          // Links has said that it is busy
 	busy *conn         // the one that its writer writes to at this moment
 	idle chan struct{} // closed when the writer ends; nil: there is none, as nothing waits
 
@@ -43,7 +46,7 @@ func (l *Links) evictLink() bool {
 	var victim *link
 	known := false // whether victim is a member
 	for _, k := range l.links {
-		if k.idle != nil || k.dialing {
+		if k.idle != nil || k.dialing || k.kept {
 			continue
 		}
 		member := l.cfg.IsMember == nil || l.cfg.IsMember(k.peer)
@@ -57,7 +60,8 @@ func (l *Links) evictLink() bool {
 	delete(l.links, victim.peer)
 	if c := victim.conn; c != nil {
 		l.count.inc(linksEvicted)
-		victim.conn, c.retired = nil, true
+		c.retired = true
+		l.unlink(victim)
 		l.wg.Go(c.retire)
 	}
 	return true
@@ -93,10 +97,7 @@ func (l *Links) connect(k *link) bool {
 		if l.closed || k.failed != failed {
 			return false
 		}
-		if !k.dialing {
-			k.dialing = true
-			l.wg.Go(func() { l.dial(k) })
-		}
+		l.redial(k)
 		l.mu.Unlock()
 		select {
 		case <-k.news:
@@ -130,6 +131,10 @@ func (l *Links) take(k *link) (batch [][]byte, size int, over bool) {
 	clear(k.queue[len(k.queue) : len(k.queue)+n])
 	k.bytes -= size
 	k.busy = k.conn
+	if k.told && len(k.queue) == 0 {
+		k.told = false
+		l.tellChange()
+	}
 	return batch, size, false
 }
 
@@ -142,7 +147,7 @@ func (l *Links) wrote(k *link, messages, size int, err error) {
 	if err != nil {
 		l.count.add(dropSendFailed, messages)
 		if k.conn == c {
-			k.conn = nil
+			l.unlink(k)
 		}
 		l.shut(c) // its reader ends
 		return
@@ -150,7 +155,8 @@ func (l *Links) wrote(k *link, messages, size int, err error) {
 	l.count.add(streamsOut, messages)
 	l.count.add(streamBytesOut, size)
 	if k.conn == c && c.worn(l.wearOut) {
-		k.conn, c.retired = nil, true
+		c.retired = true
+		l.unlink(k)
 	}
 	switch {
 	case c.over:
@@ -172,7 +178,7 @@ func (l *Links) abandon(k *link) {
 
 // forget forgets a link of which there is nothing to remember. l.mu is held.
 func (l *Links) forget(k *link) {
-	if k.conn == nil && k.idle == nil && !k.dialing && k.pause == 0 && l.links[k.peer] == k {
+	if k.conn == nil && k.idle == nil && !k.dialing && !k.kept && k.pause == 0 && l.links[k.peer] == k {
 		delete(l.links, k.peer)
 	}
 }
@@ -193,6 +199,9 @@ func (l *Links) dial(k *link) {
 		}
 	}
 	k.tell()
+	if k.kept {
+		l.redial(k)
+	}
 	l.forget(k)
 }
 
@@ -253,7 +262,9 @@ func (l *Links) attach(c *conn) {
 	// Should it break at once, again and again, dialling is not a loop without a pause.
 	k.used, k.pause, k.retry = now, 0, now.Add(l.cfg.RetryMin)
 	if old == nil || c.replaces(old, l.cfg.Name) {
-		k.conn = c
+		l.lives++
+		k.conn, k.life = c, l.lives
+		l.tellChange()
 	}
 	for _, loser := range []*conn{old, c} {
 		if loser != nil && loser != k.conn {
@@ -295,7 +306,7 @@ func (l *Links) read(c *conn) {
 	}
 	k := l.links[c.peer]
 	if k != nil && k.conn == c {
-		k.conn = nil
+		l.unlink(k)
 		l.forget(k)
 	}
 	if k != nil && k.busy == c && errors.Is(err, io.EOF) {

@@ -28,7 +28,10 @@ type Links struct {
 	conns   map[net.Conn]uint64 // all that are open; the value orders those whose handshake is under way, 0: it is over
 	pending int                 // how many are not 0
 	arrived uint64
+	lives   uint64 // connections that were used so far
 	closed  bool
+
+	changed chan struct{} // capacity 1; see Changed
 }
 
 // New returns a node's links; there are none yet.
@@ -36,7 +39,7 @@ func New(cfg Config) (*Links, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Links{cfg: cfg.withDefaults(), links: map[string]*link{}, conns: map[net.Conn]uint64{}, wearOut: sealBytes}
+	l := &Links{cfg: cfg.withDefaults(), links: map[string]*link{}, conns: map[net.Conn]uint64{}, changed: make(chan struct{}, 1), wearOut: sealBytes}
 	l.cfg.Key = append([]byte(nil), cfg.Key...)
 	_, _ = rand.Read(l.instance[:]) // never fails
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -104,7 +107,7 @@ func (l *Links) Drop(peer string) {
 	if k := l.links[peer]; k != nil && k.conn != nil {
 		k.conn.retired = true
 		l.shut(k.conn) // its reader ends
-		k.conn = nil
+		l.unlink(k)
 	}
 }
 

@@ -49,3 +49,12 @@ func (t *Transport) isCut(name string) bool {
 	p, ok := t.roster.find(name)
 	return ok && t.socks.routed(p.addr.String(), transport.Stream) == ""
 }
+
+// Link implements transport.Linker.
+func (t *Transport) Link(peers []string) { t.links.Keep(peers) }
+
+// Links implements transport.Linker.
+func (t *Transport) Links(buf []transport.Link) []transport.Link { return t.links.Links(buf) }
+
+// Changed implements transport.Linker.
+func (t *Transport) Changed() <-chan struct{} { return t.links.Changed() }

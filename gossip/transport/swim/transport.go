@@ -22,7 +22,7 @@ import (
 // node's name. Start returns it; when it shows only later, Err does.
 var ErrNameTaken = errors.New("swim: another live process has this name")
 
-var _ transport.Transport = (*Transport)(nil)
+var _ transport.Linker = (*Transport)(nil)
 
 // Transport is one node's access to a cluster. It implements
 // transport.Transport; all methods are safe for concurrent use.

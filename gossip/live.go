@@ -1,0 +1,102 @@
+package gossip
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
+)
+
+// feeder is what the loop that feeds links knows of them.
+type feeder struct {
+	links []transport.Link  // as they were when it last looked
+	lives map[string]uint64 // that the engine knows of, by peer
+	ready []string          // peers whose links can take more
+}
+
+// feed gives fresh updates to links: those that are not busy, whenever there is something
+// new or one of them has become idle. What is written while a message is made and sent
+// goes with the next.
+func (n *Node) feed() {
+	f := feeder{lives: map[string]uint64{}}
+	for {
+		select {
+		case <-n.done:
+			return
+		case <-n.fresh:
+		case <-n.linker.Changed():
+		}
+		for n.feedOnce(&f) {
+		}
+	}
+}
+
+// feedOnce gives each link that is ready one message at most, and reports whether some
+// of them could take more. Messages are encoded and sent outside of all locks: a later
+// exchange with the same peer may overtake them, which does no harm.
+func (n *Node) feedOnce(f *feeder) (more bool) {
+	f.links = n.linker.Links(f.links[:0])
+	f.ready = f.ready[:0]
+	for _, l := range f.links {
+		if !l.Busy {
+			f.ready = append(f.ready, l.Peer)
+		}
+	}
+	var live []engine.LiveEnvelope
+	// The only error is ErrClosed.
+	_ = n.do(func(now time.Time) (engine.Output, error) {
+		out := f.tell(now, n.engine)
+		fed := n.engine.Feed(now, f.ready)
+		live, more = fed.Live, fed.Fresh
+		for _, e := range live {
+			n.throttle.note(n.engine.Self(), e.Message)
+		}
+		return out, nil
+	})
+	for _, e := range live {
+		n.sendLive(f, e)
+	}
+	return more
+}
+
+// tell tells the engine which links came and went.
+func (f *feeder) tell(now time.Time, e *engine.Engine) engine.Output {
+	var out engine.Output
+	for _, l := range f.links {
+		if f.lives[l.Peer] != l.Life {
+			f.lives[l.Peer] = l.Life
+			out.Send = append(out.Send, e.SetLink(now, l.Peer, true).Send...)
+		}
+	}
+	if len(f.lives) > len(f.links) {
+		for _, peer := range slices.Sorted(maps.Keys(f.lives)) {
+			if !slices.ContainsFunc(f.links, func(l transport.Link) bool { return l.Peer == peer }) {
+				delete(f.lives, peer)
+				out.Send = append(out.Send, e.SetLink(now, peer, false).Send...)
+			}
+		}
+	}
+	return out
+}
+
+// sendLive encodes a message once and gives it to the links it is for.
+func (n *Node) sendLive(f *feeder, e engine.LiveEnvelope) {
+	b := n.codec.Encode(e.Message)
+	for _, to := range e.To {
+		if err := n.linker.Send(to, transport.Stream, b); err != nil {
+			n.drop(err)
+			delete(f.lives, to) // what was lost comes with the exchange that begins another life
+			continue
+		}
+		n.counters.sent(transport.Stream, e.Message.Kind, len(b))
+	}
+}
+
+// link says to which peers this node wants links.
+func (n *Node) link(peers []string) {
+	if n.linker != nil {
+		n.linker.Link(peers)
+	}
+}
