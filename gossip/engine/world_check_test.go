@@ -29,6 +29,9 @@ type state struct {
 // after checks a node that an event touched and sends its output.
 func (w *world) after(n *node, before clock.Vector, m *engine.Message, out engine.Output) {
 	w.send(n, out)
+	if out.Fresh {
+		w.feed(n)
+	}
 	if w.lax {
 		return
 	}

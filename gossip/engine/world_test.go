@@ -30,6 +30,8 @@ type delivery struct {
 	bytes   []byte
 	vector  clock.Vector
 	horizon clock.Vector
+	lane    *lane // that it goes over; nil: none
+	life    int   // of that
 }
 
 // node is one engine of a world.
@@ -79,6 +81,7 @@ type world struct {
 	givenUp bool
 	lax     bool // no invariants: for engines that are weakened on purpose
 	trace   *strings.Builder
+	lanes   map[[2]string]*lane // by from and to; nil: there are no links
 }
 
 func newWorld(t testing.TB, seed int64, n int, cfg engine.Config) *world {
@@ -268,6 +271,9 @@ func snapshotID(from clock.Replica, to string, exchange uint64) string {
 
 // deliver hands a message to its receiver.
 func (w *world) deliver(d delivery) {
+	if d.lane != nil && !w.arrive(d) {
+		return
+	}
 	i := slices.IndexFunc(w.nodes, func(n *node) bool { return n.name == d.to && n.up })
 	if i < 0 {
 		return
@@ -278,7 +284,11 @@ func (w *world) deliver(d delivery) {
 		w.t.Fatalf("decode what was encoded: %v", err)
 	}
 	before, holes := w.vector(n), n.e.Stats().OpenHoles
+	horizon := n.e.Horizon()
 	out, err := n.e.Step(w.clock(n), m)
+	if m.Kind == engine.Live {
+		w.checkLive(n, horizon)
+	}
 	if err != nil && !errors.Is(err, engine.ErrMessage) {
 		w.t.Fatal(err)
 	}
