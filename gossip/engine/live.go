@@ -64,7 +64,8 @@ type LiveEnvelope struct {
 // SetLink tells that there is a link to a peer: a connection over which messages arrive
 // in order until it breaks. Called again for a link that is there it means that that
 // one broke, and another took its place. The first of the two ends by name begins an
-// exchange: what was lost with an earlier link comes with it.
+// exchange, and who waits to be admitted: what was lost with an earlier link comes with
+// it.
 func (e *Engine) SetLink(now time.Time, peer string, up bool) Output {
 	var out Output
 	i, ok := slices.BinarySearchFunc(e.live.order, peer, func(l *link, n string) int { return strings.Compare(l.peer, n) })
@@ -89,10 +90,10 @@ func (e *Engine) SetLink(now time.Time, peer string, up bool) Output {
 	e.resetLink(peer)
 	p := e.peers[peer]
 	switch {
-	case !up || p == nil || p.state != PeerAlive:
+	case !up || p == nil || p.state == PeerRemoved:
 	case e.isBusy(now, p):
 		e.hurry(now)
-	case e.self.Node < peer:
+	case e.self.Node < peer, e.IsJoining(now):
 		e.begin(now, p, &out)
 	}
 	return out

@@ -44,12 +44,13 @@ func (e *Engine) misses(now time.Time, m *Message) bool {
 	})
 }
 
-// mend begins an exchange with a peer that has sent what cannot be applied, unless one
-// is under way that brings it.
+// mend begins an exchange with a peer that has sent what cannot be applied. One that is
+// under way may bring it or not: rounds follow soon. While this node catches up nothing
+// is to be mended.
 func (e *Engine) mend(now time.Time, p *peer, out *Output) {
 	switch {
-	case p.state != PeerAlive, e.isBusy(now, p), e.catchup.peer != nil && now.Before(e.catchup.until):
-	case now.Sub(p.live.mended) < e.cfg.MinInterval:
+	case e.catchup.peer != nil && now.Before(e.catchup.until):
+	case p.state != PeerAlive, e.isBusy(now, p), now.Sub(p.live.mended) < e.cfg.MinInterval:
 		e.hurry(now)
 	default:
 		p.live.mended = now
