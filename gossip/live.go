@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ func (n *Node) feed() {
 		case <-n.fresh:
 		case <-n.linker.Changed():
 		}
+		runtime.Gosched() // who is about to write, or to hand something over, goes first
 		for n.feedOnce(&f) {
 		}
 	}

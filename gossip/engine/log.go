@@ -93,7 +93,7 @@ func (l *log) remove(version clock.Version) (entry, bool) {
 	}
 	e := l.chunks[i][j]
 	l.count--
-	l.chunks[i] = fit(slices.Delete(l.chunks[i], j, j+1))
+	l.chunks[i] = fit(without(l.chunks[i], j))
 	if len(l.chunks[i]) == 0 {
 		l.chunks = fit(slices.Delete(l.chunks, i, i+1))
 	} else {
@@ -101,6 +101,17 @@ func (l *log) remove(version clock.Version) (entry, bool) {
 		l.merge(i - 1)
 	}
 	return e, true
+}
+
+// without returns a chunk without an entry, in the same memory: it moves what is on the
+// shorter side. What is superseded is the oldest, more often than not.
+func without(c []entry, j int) []entry {
+	if j >= len(c)/2 {
+		return slices.Delete(c, j, j+1)
+	}
+	copy(c[1:j+1], c[:j])
+	c[0] = entry{}
+	return c[1:]
 }
 
 // merge joins chunk i and the next one when they fill half of one together.
