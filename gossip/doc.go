@@ -38,9 +38,8 @@
 //
 // # What is promised
 //
-// A write shows at once on the node where it was made, and on every other node
-// after a few messages: a node with something new begins an exchange within
-// Config.MinInterval. Nodes that know the same show the same, whatever was lost,
+// A write shows at once on the node where it was made, and on every other node about
+// a millisecond later: see Live updates. Nodes that know the same show the same, whatever was lost,
 // delayed or repeated on the way; Status.Clean says whether what a node shows is
 // the exact value of what it knows. Nothing is on disk: a write that no other node
 // has yet is lost when its node dies, and all is lost when all nodes are gone.
@@ -75,6 +74,20 @@
 // nothing. A watch ends when the node closes, after the last change.
 //
 // The context of a call bounds waiting; one that is done already refuses a write.
+//
+// # Live updates
+//
+// A node keeps a connection, a link, to each other one, in clusters of up to 16. What it
+// writes goes out over all of them at once, encoded once; what is written while a message
+// is on its way to the network goes with the next. Nothing is sent to who is known to have
+// it, and what is overwritten before its turn comes is not sent at all. A peer that does
+// not keep up has at most 256 KiB of such updates under way; the rest waits where it is
+// kept anyway, and holds up nobody else.
+//
+// Links promise nothing. Rounds go on once per Config.Interval, and less often while
+// nothing changes; they find what was missed. While some living peer has no link, because
+// the cluster is larger, connections are refused, or Config.RoundsOnly is set, rounds carry
+// everything: then a node with something new begins an exchange within Config.MinInterval.
 //
 // # Flow control
 //
@@ -174,10 +187,16 @@
 //	scuttlebutt_exchanges_total         result              exchanges  begun here: equal (same vectors), complete (this node
 //	                                                                   has all that the peer had), partial, timeout
 //	scuttlebutt_exchanges_answered_total                    exchanges  begun by others
-//	scuttlebutt_updates_total           direction           updates    sent, received (new here), redundant (received, known
-//	                                                                   already), written (here)
+//	scuttlebutt_updates_total           direction           updates    sent (in exchanges), received (new here), redundant
+//	                                                                   (received, known already), written (here)
+//	scuttlebutt_live_updates_total      direction           updates    of live messages: sent (once, however many peers it goes
+//	                                                                   to), received (new here), redundant (known already)
+//	scuttlebutt_live_gaps_total                             messages   live ones of which something could not be applied, for want
+//	                                                                   of what comes before; an exchange brings it
+//	scuttlebutt_links                                       links      connections over which live updates come and go
 //	scuttlebutt_bytes_total             direction, channel  bytes      sent and received, by datagram and stream, as encoded
-//	scuttlebutt_messages_total          direction, kind     messages   syn, ack, fin, pull, push, repair
+//	scuttlebutt_messages_total          direction, kind     messages   syn, ack, fin, pull, push, repair, live (fresh updates),
+//	                                                                   receipt (of live ones)
 //	scuttlebutt_dropped_total           reason              messages   received: version, cluster, malformed, refused (by the
 //	                                                                   protocol); to be sent: no_peer, queue_full, too_large,
 //	                                                                   closed, send (anything else)

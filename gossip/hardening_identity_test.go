@@ -65,11 +65,13 @@ func TestClockSetBackBeforeRestart(t *testing.T) {
 }
 
 // Somebody writes under a live node's identity, versions that it has not reached
-// yet. It takes a new epoch; its own updates and the other's are everywhere.
+// yet. It takes a new epoch; its own updates and the other's are everywhere. It hears of
+// that in a round, before others have what it writes itself: else there is a fork.
 func TestForeignWritesUnderOwnIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{})
-		peers := []*peer{startOn(t, net, "a"), startOn(t, net, "b"), startOn(t, net, "c")}
+		rounds := func(c *Config) { c.RoundsOnly = true }
+		peers := []*peer{startOn(t, net, "a", rounds), startOn(t, net, "b", rounds), startOn(t, net, "c", rounds)}
 		a, b := peers[0], peers[1]
 		set(t, &a.m, "own", "v")
 		eventually(t, 5*time.Second, "b has it", has(&b.m, "own", "v"))

@@ -79,7 +79,7 @@ func testOverload(t *testing.T, flow FlowControl) {
 	net := memnet.New(memnet.Config{Faults: memnet.Faults{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond}})
 	var peers []*peer
 	for i := range nodes {
-		peers = append(peers, startOn(t, net, fmt.Sprint("n", i), narrow, func(c *Config) { c.Flow, c.Budget = flow, budget }))
+		peers = append(peers, startOn(t, net, fmt.Sprint("n", i), narrow, func(c *Config) { c.Flow, c.Budget, c.RoundsOnly = flow, budget, true }))
 	}
 	time.Sleep(2 * time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)

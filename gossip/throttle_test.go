@@ -228,7 +228,7 @@ func TestLoneSurvivorIsNotThrottled(t *testing.T) {
 // likes: others see the last one only.
 func TestOverwritingUnsentIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		net, a, b := pair(t)
+		net, a, b := pair(t, func(c *Config) { c.RoundsOnly = true })
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
 		exhaust(t, a)
 		for i := range 1000 {
