@@ -61,6 +61,9 @@ const (
 	countAnew
 	countHeldBack
 	countReturn
+	countLiveLost
+	countLiveApplied
+	countLiveGap
 	counted
 )
 
@@ -81,6 +84,7 @@ var countNames = [counted]string{
 	countReset: "dead update removed", countGivenUp: "horizon given up",
 	countRetire: "retire", countVanished: "replica vanished", countAnew: "node began anew",
 	countHeldBack: "collection held back by a dirty member", countReturn: "return with unpublished writes",
+	countLiveLost: "link broke with updates under way", countLiveApplied: "live update applied", countLiveGap: "live message with a gap",
 }
 
 // counts is how often each happened, without what the engines of present lives
@@ -135,6 +139,8 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countOpenHole, s.OpenHoles)
 	c.add(countBatchRefused, s.BatchesRefused)
 	c.add(countGap, s.Gaps)
+	c.add(countLiveApplied, s.LiveApplied)
+	c.add(countLiveGap, s.LiveGaps)
 	c.add(countPull, s.Pulls)
 	c.add(countRepair, s.Repairs)
 	c.add(countRepaired, s.Repaired)

@@ -46,6 +46,7 @@ func (s *Sim) Cut(c Cut) {
 	s.cuts = append(s.cuts, c)
 	s.trace.event(s, "cut")
 	s.noticeAll()
+	s.relink()
 }
 
 // Heal ends all cuts.
@@ -53,6 +54,7 @@ func (s *Sim) Heal() {
 	s.cuts = nil
 	s.trace.event(s, "heal")
 	s.noticeAll()
+	s.relink()
 }
 
 // isCut reports whether messages between two nodes are lost.

@@ -38,7 +38,8 @@
 // it: [Halves], [Isolate], [OneWay], or any function. [Sim.Replay] brings messages of
 // the past once more, [Sim.Send] what no engine sent. Nodes [Sim.Join], [Sim.Leave],
 // [Sim.Crash], [Sim.Restart] with or without their state, [Sim.Pause], and step their
-// clocks ([Sim.Skew]). Membership is perfect, unless one node forgets another
+// clocks ([Sim.Skew]). With Config.Live nodes have links for live updates, which cuts and
+// crashes break, and [Sim.Snap]. Membership is perfect, unless one node forgets another
 // ([Sim.Forget]): there is no failure detector in here, so a cut alone does not make
 // nodes take each other for failed.
 //
@@ -54,6 +55,7 @@
 //	I8    an applied batch starts at or before what was known
 //	I9    nothing retained supersedes anything else, and all of engine.Check
 //	I11   no message is over its limit
+//	R3    no live message raises a horizon above what is known
 //	I13   a message that brings nothing new changes nothing
 //	Deps  what an update builds on was known before
 //

@@ -60,6 +60,7 @@ func (s *Sim) begin(n *Node) error {
 	s.lives++
 	n.models, n.peer, n.leaving, n.backlog = map[string]model.Model{}, nil, false, nil
 	n.clean, n.began, n.peers = true, s.now, map[*Node]belief{}
+	n.pipes = map[*Node]*pipe{}
 	s.collects = s.collects || cfg.Collect
 	n.removeAfter = cmp.Or(cfg.RemoveAfter, 10*time.Minute)
 	if s.check != nil {
@@ -117,6 +118,7 @@ func (s *Sim) appear(n *Node) {
 	n.reschedule()
 	s.announce(n)
 	s.introduce(n)
+	s.relink()
 }
 
 // vanish stops a node without telling anybody.
@@ -128,6 +130,7 @@ func (s *Sim) vanish(n *Node) {
 	s.living[n.alive], last.alive = last, n.alive
 	s.living = s.living[:len(s.living)-1]
 	n.alive = -1
+	s.relink()
 }
 
 // Crash stops a node at once. What it sent still arrives; what arrives there is
@@ -199,6 +202,7 @@ func (s *Sim) Resume(n *Node) {
 	s.trace.event(s, "resume", n)
 	n.reschedule()
 	s.noticeAll()
+	s.after(0, func() { s.noticeLinks(n) })
 }
 
 // leaveTimeout is how long a leaving node stays at most.

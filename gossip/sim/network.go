@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 )
 
@@ -129,12 +130,19 @@ func (s *Sim) arrive(p *packet) {
 	if s.cfg.Tamper != nil {
 		s.cfg.Tamper(n, m)
 	}
+	var horizon clock.Vector
+	if m.Kind == engine.Live && s.check != nil {
+		horizon = n.engine.Horizon()
+	}
 	out, err := n.engine.Step(n.Clock(), m)
 	if errors.Is(err, engine.ErrMessage) {
 		s.counts.add(countRefused, 1)
 	} else if err != nil {
 		s.fail(err)
 		return
+	}
+	if m.Kind == engine.Live && s.check != nil {
+		s.check.checkLive(n, horizon)
 	}
 	s.done(n, p, m, out)
 }

@@ -40,6 +40,7 @@ type Node struct {
 	leaving bool
 	gone    bool      // it left: the others have forgotten it
 	backlog []*packet // that came while it was paused
+	pipes   map[*Node]*pipe
 
 	watchers []watcher // loops over what changes here
 }

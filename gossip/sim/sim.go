@@ -18,6 +18,8 @@ type Sim struct {
 	rng    *rand.Rand // the caller's
 	net    *rand.Rand // delays and losses
 	draws  *rand.Rand // partners, when Uniform
+	wires  *rand.Rand // delays of live messages
+	links  uint64     // that were made
 	picks  *rand.Rand // what Replay chooses from, and chooses
 	seeds  source     // of engines and loads
 	start  time.Time
@@ -58,7 +60,7 @@ func New(cfg Config) (*Sim, error) {
 	stream := func(i uint64) *rand.Rand { return stream(cfg.Seed, i).rand() }
 	s := &Sim{
 		cfg: cfg.withDefaults(), start: time.UnixMilli(1_700_000_000_000).UTC(), byName: map[string]*Node{}, asked: map[asking]bool{}, trace: tracer{w: cfg.Trace},
-		rng: stream(1), net: stream(2), draws: stream(3), picks: stream(4), seeds: source(stream(5).Uint64()),
+		rng: stream(1), net: stream(2), draws: stream(3), picks: stream(4), wires: stream(6), seeds: source(stream(5).Uint64()),
 	}
 	if cfg.Check != Off {
 		s.check = newChecker(s)
@@ -211,5 +213,8 @@ func (s *Sim) done(n *Node, p *packet, m *engine.Message, out engine.Output) {
 	}
 	if n.leaving {
 		s.departIfDone(n)
+	}
+	if out.Fresh {
+		s.feed(n)
 	}
 }

@@ -35,6 +35,9 @@ func (s *swarm) event() error {
 	if do := pick(s.rng, s.faults...); do != nil {
 		do(s)
 	}
+	if s.live != nil && chance(s.live, 4) {
+		s.Snap(pick(s.live, s.Nodes()...), pick(s.live, s.Nodes()...))
+	}
 	return nil
 }
 

@@ -35,6 +35,7 @@ type swarm struct {
 	siblings  bool          // space b is a multi-value register
 	eager     bool          // writes are pushed to all at once
 	loaded    bool          // nodes write in the background
+	live      *rand.Rand    // of links; nil: there are none
 	link      sim.Link
 	maxSkew   time.Duration
 	maxUpdate int
@@ -156,6 +157,12 @@ func (s *swarm) draw(cfg *sim.Config) {
 			}
 			return good
 		}
+	}
+	if live := rand.New(rand.NewSource(^cfg.Seed)); chance(live, 3) {
+		s.seen["links"]++
+		s.live = live
+		ms := func(n int) time.Duration { return time.Duration(live.Intn(n)) * time.Millisecond }
+		cfg.Live = pick(live, sim.Constant(ms(3)), sim.Uniform(0, ms(50)), sim.Exponential(ms(40)))
 	}
 	if chance(s.rng, 4) {
 		s.seen["flow control"]++
