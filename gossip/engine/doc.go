@@ -8,6 +8,7 @@
 //	out, err := e.Step(now, message)   // a message arrived
 //	out, err := e.Write(now, "space", drafts)
 //	out := e.Tick(now)                 // at e.Next() or later
+//	out = e.Feed(now, ready)           // when out.Fresh was set, or a link can take more
 //	for _, env := range out.Send { … } // then look at out.Changed
 //
 // The same calls with the same seed give the same output, byte for byte.
@@ -246,14 +247,46 @@
 // [Limits] refuse local writes only. What a write would take the place of only the model
 // knows: near the limit the update is applied on trial, and removed again.
 //
+// # Live updates
+//
+// The caller may keep links, connections over which messages arrive in order until they
+// break ([Engine.SetLink]). What this node writes is fed to them at once, whatever the
+// rounds do ([Engine.Feed]): one LIVE message for all links whose far ends lack the same.
+// For each link there is a cursor per fresh replica: what the far end is known to have, by
+// its digests and what came back, or was sent on the link's present life. An update crosses
+// a pair once. A replica is fresh while some link lacks something of it; so cursors cost
+// nothing when all have everything.
+//
+// LIVE is for whoever gets it: it names no receiver's epoch, for a batch that is applied
+// by R3 and has no open hole is sound for any. What a node has overwritten itself is closed
+// if the batch reaches its last version; what others have overwritten is closed for
+// receivers that know those updates, and the message says which (Message.Digest). A
+// receiver applies a message whole if it can, else what comes before the first hole; so no
+// live message raises a horizon (R4). What cannot be sent without an open hole is left to
+// rounds.
+//
+// A receiver that lacks what comes before a batch begins an exchange with the sender,
+// instead of one pull for each replica (R3): it brings everything that the link has lost, in
+// both directions, and tells both ends where they are. So does the first of the two ends,
+// by name, of a new link. What is sent in exchanges to a peer with a link goes over the
+// link, too, in order.
+//
+// A RECEIPT says up to which LIVE the far end has dealt with, every 64 KiB; without it a
+// link carries no more than 256 KiB, and what is more waits in the log, where it may be
+// superseded. Nothing else of live updates is bounded by a budget, or counts for one: what
+// they leave behind shows in digests, and flow control sees it there.
+//
+// While all living peers have links, news do not bring rounds forward; they go on at their
+// own pace. In a cluster of more than 16 nodes there are no links ([Engine.Neighbours]).
+//
 // # Rounds
 //
-// Interval is the time between rounds. A change of the vector brings the next
-// round forward to MinInterval after the last one; about log2 N rounds follow at
-// that pace, as many as an epidemic needs, then each waits twice as long up to
-// Interval. So news spreads in milliseconds and quiet nodes stay quiet; while peers
-// know the same, rounds get rarer up to MaxInterval. A third of the rounds goes to a
-// random peer, the others to the more divergent of the next two of a shuffled
+// Interval is the time between rounds. A change of the vector of which not all others
+// hear by live updates brings the next round forward to MinInterval after the last one;
+// about log2 N rounds follow at that pace, as many as an epidemic needs, then each waits
+// twice as long up to Interval. So news spreads in milliseconds and quiet nodes stay quiet;
+// while peers know the same, rounds get rarer up to MaxInterval. A third of the rounds goes
+// to a random peer, the others to the more divergent of the next two of a shuffled
 // round-robin; one in ten tries a failed peer. A peer that may still answer is left
 // alone, for four times as long as it usually takes.
 //

@@ -36,11 +36,15 @@ func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
 // of what is missing before it.
 func (e *Engine) misses(now time.Time, m *Message) bool {
 	return slices.ContainsFunc(m.Batches, func(b Batch) bool {
+		final, over := e.final(b.Replica)
 		r := e.lookup(b.Replica)
-		if r == nil {
-			return b.From > 0 && !e.IsVanished(b.Replica)
+		switch {
+		case b.Replica == e.self, e.IsVanished(b.Replica), over && b.Through > final:
+			return false // it is never applied
+		case r == nil:
+			return b.From > 0 && len(e.order) < e.cfg.MaxReplicas
 		}
-		return r.version < b.Through && !r.isHeld(now) && b.Replica != e.self
+		return r.version < b.Through && !r.isHeld(now)
 	})
 }
 
