@@ -28,8 +28,8 @@ func TestClockSetBackBeforeRestart(t *testing.T) {
 		seen := before
 		for life := range 3 {
 			registry := prometheus.NewPedanticRegistry()
+			low := clock.Replica{Node: "a", Epoch: uint64(time.Now().UnixMilli())} // it may have another at once
 			a := startOn(t, net, "a", func(cfg *Config) { cfg.Metrics = registry })
-			low := a.Status().Self
 			if low.Compare(seen) >= 0 {
 				t.Fatalf("starts as %v, the cluster knows %v: that shows nothing", low, seen)
 			}
