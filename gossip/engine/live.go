@@ -329,6 +329,17 @@ func (e *Engine) gather(m *Message, lacked []candidate, closing bool) []clock.Ve
 	return through
 }
 
+// forgetFresh forgets a replica of which nothing is known any more.
+func (e *Engine) forgetFresh(r *replica) {
+	if !r.fresh {
+		return
+	}
+	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(o *replica) bool { return o == r })
+	for _, l := range e.live.order {
+		delete(l.sent, r)
+	}
+}
+
 // expireLinks lets links go on that are full, and whose receipts seem to be lost.
 func (e *Engine) expireLinks(now time.Time) {
 	for _, l := range e.live.order {
@@ -342,7 +353,7 @@ func (e *Engine) expireLinks(now time.Time) {
 func (e *Engine) settleFresh() {
 	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(r *replica) bool {
 		for _, l := range e.live.order {
-			if l.cursor(r) < r.version && r.id.Node != l.peer {
+			if l.cursor(r) < r.version && r.id.Node != l.peer && !r.over {
 				return false
 			}
 		}
