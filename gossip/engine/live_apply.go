@@ -35,6 +35,9 @@ func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
 // misses reports whether some batch of a live message was not applied to its end because
 // of what is missing before it.
 func (e *Engine) misses(now time.Time, m *Message) bool {
+	if m.HLC > clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
+		return false // it may wait for its time
+	}
 	return slices.ContainsFunc(m.Batches, func(b Batch) bool {
 		final, over := e.final(b.Replica)
 		r := e.lookup(b.Replica)
@@ -73,7 +76,7 @@ func (e *Engine) takesWhole(now time.Time, m *Message) bool {
 	if !holes {
 		return true
 	}
-	if !e.roomFor(nil, nil, m.Batches) {
+	if !e.roomFor(nil, nil, m.Batches) || m.HLC > clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
 		return false
 	}
 	through := func(id clock.Replica) clock.Version {
