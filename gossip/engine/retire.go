@@ -259,11 +259,11 @@ func (e *Engine) takeRetirement(now time.Time, t Retirement, out *Output) {
 }
 
 // vanish forgets replicas of a node that have vanished. If this node was not among those
-// that agreed on it, it may have missed what superseded something that it retains: then
-// only a rebase can tell (R9).
+// that agreed on it, it may have missed what superseded something that it retains, or will
+// be sent by somebody who has missed it, too: then only a rebase can tell (R9).
 func (e *Engine) vanish(now time.Time, t Retirement) {
 	proved := slices.Contains(e.retired.proofs, t.Proof)
-	if !proved && slices.ContainsFunc(e.order, func(r *replica) bool { return r.log.len() > 0 }) {
+	if !proved {
 		e.needReset(now)
 	}
 	for id := range e.heads { // order: each is for itself
@@ -306,6 +306,19 @@ func (e *Engine) sweep() {
 		}
 		return gone
 	})
+}
+
+// dropVanished drops what is retained of replicas that have vanished. A rebase does that when
+// all is here that may have taken its place; a node that finds nobody for one can only trust
+// that the members agreed that nothing of it is left.
+func (e *Engine) dropVanished(out *Output) {
+	for _, r := range e.order {
+		if r.over {
+			for _, en := range slices.Collect(r.log.after(0)) {
+				e.discard(r, en, out)
+			}
+		}
+	}
 }
 
 // cut takes away what a life that is gone wrote after its final version: nobody else

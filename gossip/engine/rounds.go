@@ -33,7 +33,9 @@ func (e *Engine) Tick(now time.Time) Output {
 	if e.zombies {
 		e.needReset(now)
 	}
-	e.desperate = e.isDesperate(now)
+	if e.desperate = e.isDesperate(now); e.desperate {
+		e.dropVanished(&out)
+	}
 	e.tend(now)
 	e.round = now
 	p, alone := e.choose(now)

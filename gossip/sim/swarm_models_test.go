@@ -288,10 +288,15 @@ func swarmOf(t *testing.T, nodes func(seed int64) int, of map[string]workload) {
 func TestSwarmOfModels(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(workloads)) {
 		t.Run(name, func(t *testing.T) {
-			few := func(seed int64) int { return 2 + int(seed%5) }
-			swarmOf(t, few, map[string]workload{"a": workloads[name], "b": workloads[name]})
+			swarmOf(t, fewNodes, inTwoSpaces(name))
 		})
 	}
+}
+
+func fewNodes(seed int64) int { return 2 + int(seed%5) }
+
+func inTwoSpaces(model string) map[string]workload {
+	return map[string]workload{"a": workloads[model], "b": workloads[model]}
 }
 
 // All models at once on 20 nodes.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -41,7 +42,7 @@ func (c *checker) checkValue(n *Node) {
 	for i, space := range c.sim.spaces {
 		if p := w.probes[space]; p != nil && p.retained.sums != a.sums[i] {
 			w.oracle.follow(c, w.vector)
-			c.compare(n, p, &w.oracle.spaces[i].retained)
+			c.compare(n, p, i)
 		}
 	}
 	if n.clean {
@@ -66,15 +67,39 @@ func (c *checker) checkAgreed(n *Node, a *agreed) {
 	}
 }
 
-// compare judges a node that does not retain what the oracle does.
-func (c *checker) compare(n *Node, p *probe, o *retention) {
+// compare judges a node that does not retain what its oracle does in a space. What the
+// oracle was given in the order in which the node learned it may retain too much: a
+// context leaves out what all members knew to be dead when it was written, and who hears of
+// that later must not believe it. So it is believed only if it says the same when it is given
+// everything in the order of time.
+func (c *checker) compare(n *Node, p *probe, space int) {
+	w := &n.watch
+	if invariant, _ := c.judge(n, p, &w.oracle.spaces[space].retained); invariant == "" {
+		return
+	}
+	w.oracle = oracle{}
+	w.oracle.follow(c, w.vector)
+	if invariant, what := c.judge(n, p, &w.oracle.spaces[space].retained); invariant != "" {
+		_ = c.sim.violate(invariant, n, "%s", what)
+	}
+}
+
+// judge returns the invariant that what a node retains breaks, and how; "" if none.
+func (c *checker) judge(n *Node, p *probe, o *retention) (invariant, what string) {
 	floors := n.engine.Floors()
 	more, less := p.retained.without(o), o.without(&p.retained)
+	differs := func(what string, e *record) (string, string) {
+		state := "clean"
+		if !n.clean {
+			state = "dirty"
+		}
+		return "I3", fmt.Sprintf("%s at %v, but %s %s and nothing explains that; in all it lacks %s and has %s",
+			state, n.watch.vector, what, describe(&e.Update), list(less), list(more))
+	}
 	for _, e := range less {
 		collected := n.isDead(e) && e.Version <= floors.Version(e.Replica) || n.engine.IsVanished(e.Replica)
 		if !collected && !c.explained(n, p.Model, e) {
-			c.differs(n, "it lacks", e, more, less)
-			return
+			return differs("it lacks", e)
 		}
 	}
 	for _, e := range more {
@@ -83,24 +108,13 @@ func (c *checker) compare(n *Node, p *probe, o *retention) {
 		case late && n.isDead(e): // it hides only what the collected one hid
 			continue
 		case late && c.deleted(n, p.Model, e):
-			_ = c.sim.violate("I7", n, "it shows %s, though somebody deleted that who had seen it", describe(&e.Update))
-			return
+			return "I7", fmt.Sprintf("it shows %s, though somebody deleted that who had seen it", describe(&e.Update))
 		case !late && !c.explained(n, p.Model, e):
-			c.differs(n, "it has", e, more, less)
-			return
+			return differs("it has", e)
 		}
 		c.late = c.late || late
 	}
-}
-
-// differs reports that a node retains something else than the oracle.
-func (c *checker) differs(n *Node, what string, e *record, more, less []*record) {
-	state := "clean"
-	if !n.clean {
-		state = "dirty"
-	}
-	_ = c.sim.violate("I3", n, "%s at %v, but %s %s and nothing explains that; in all it lacks %s and has %s",
-		state, n.watch.vector, what, describe(&e.Update), list(less), list(more))
+	return "", ""
 }
 
 // explained reports whether something that the node does not know supersedes e: of a

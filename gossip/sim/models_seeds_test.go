@@ -1,0 +1,33 @@
+package sim_test
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Runs of swarms of one model that broke an invariant once, and why.
+func TestSwarmSeedsOfModels(t *testing.T) {
+	for _, tt := range []struct {
+		model string
+		seed  int64
+		why   string
+	}{
+		{"map", 832, "a newcomer heard of replicas that had vanished, and was clean without what took their place"},
+		{"register", 1138, "the same"},
+		{"set", 1407, "a newcomer got what was dead from somebody who had not heard of what had vanished"},
+		{"log", 739, "nobody was clean, and one kept updates of a replica that had vanished for the others"},
+		{"set", 1284, "the oracle was given updates in another order than that of time, beside contexts that leave out what is dead"},
+		{"counter", 81, "a clock was too far ahead to be believed, and its replica had vanished"},
+	} {
+		t.Run(fmt.Sprint(tt.model, " ", tt.seed), func(t *testing.T) {
+			t.Parallel()
+			s, err := newModelSwarm(tt.seed, fewNodes(tt.seed), inTwoSpaces(tt.model), nil)
+			if err == nil {
+				err = s.run()
+			}
+			if err != nil {
+				t.Errorf("%s: %v", tt.why, err)
+			}
+		})
+	}
+}
