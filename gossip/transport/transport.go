@@ -68,6 +68,17 @@ type Member struct {
 type Packet struct {
 	Channel Channel
 	Bytes   []byte
+	// Release, if there is one, gives Bytes back, to be used again: who needs them no
+	// more may call it, once.
+	Release func()
+}
+
+// FuncSender is a Transport that can have a stream message encoded when it is written.
+type FuncSender interface {
+	Transport
+	// SendFunc is Send, by stream, of a message of at most size bytes. encode appends it
+	// to b; it is called on another goroutine, once, or never if the message is dropped.
+	SendFunc(to string, size int, encode func(b []byte) []byte) error
 }
 
 // Link is a connection to a peer that stays.

@@ -20,8 +20,9 @@ type conn struct {
 	timeout  time.Duration
 
 	in     *bufio.Reader
-	opens  *seal // of what comes in; nil: plain
-	seals  *seal // of what goes out
+	spares *spares // for what is read; nil: none
+	opens  *seal   // of what comes in; nil: plain
+	seals  *seal   // of what goes out
 	buf    []byte
 	wrote  uint64       // bytes
 	finish atomic.Int64 // reading ends then, unix nanoseconds; 0: never
@@ -70,12 +71,31 @@ func (c *conn) flush() error {
 	return nil
 }
 
-// writeAll writes messages in one go.
-func (c *conn) writeAll(msgs [][]byte) error {
-	for _, m := range msgs {
-		c.appendFrame(m)
+// appendEncoded is appendFrame for a message that encode appends, and returns its length.
+func (c *conn) appendEncoded(encode func(b []byte) []byte) (size int) {
+	at := len(c.buf)
+	b := encode(append(c.buf, make([]byte, headBytes)...))
+	head, msg := b[at:at+headBytes], b[at+headBytes:]
+	size = len(msg)
+	binary.BigEndian.PutUint32(head, uint32(size+c.seals.overhead()))
+	if c.seals != nil {
+		b = c.seals.append(b[:at+headBytes], head, msg) // in its place
 	}
-	return c.flush()
+	c.buf = b
+	return size
+}
+
+// writeAll writes messages in one go, and returns their length.
+func (c *conn) writeAll(msgs []outgoing) (size int, err error) {
+	for _, m := range msgs {
+		if m.encode == nil {
+			c.appendFrame(m.msg)
+			size += len(m.msg)
+		} else {
+			size += c.appendEncoded(m.encode)
+		}
+	}
+	return size, c.flush()
 }
 
 // worn reports whether it is time for another connection with other keys.
@@ -101,7 +121,7 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 
 // readBody reads n bytes, into memory that grows as they come.
 func (c *conn) readBody(n int) ([]byte, error) {
-	b := make([]byte, min(n, trustBytes))
+	b := c.spares.take(min(n, trustBytes))
 	if n <= c.in.Buffered() {
 		_, err := io.ReadFull(c.in, b)
 		return b, err

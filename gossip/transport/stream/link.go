@@ -10,8 +10,8 @@ import (
 // link is what is kept for one peer. All of it is guarded by Links.mu.
 type link struct {
 	peer  string
-	queue [][]byte // waits to be written, oldest first
-	bytes int      // of queue
+	queue []outgoing // waits to be written, oldest first
+	bytes int        // of queue
 	used  time.Time
 
 	conn *conn         // the one that is written to; nil: none
@@ -26,6 +26,13 @@ type link struct {
 	pause   time.Duration // after the last one that failed
 	retry   time.Time     // no dialling before
 	news    chan struct{} // capacity 1: for the writer, conn or failed has changed
+}
+
+// outgoing is a message that is to be written.
+type outgoing struct {
+	msg    []byte
+	size   int                   // at most
+	encode func(b []byte) []byte // appends it; nil: it is msg
 }
 
 // writeBytes is the size at which what is written in one go takes no further message.
@@ -81,7 +88,8 @@ func (l *Links) writeTo(k *link) {
 		case l.cfg.IsCut != nil && l.cfg.IsCut(k.peer):
 			l.wrote(k, len(batch), size, errCut)
 		default:
-			l.wrote(k, len(batch), size, k.busy.writeAll(batch)) // nobody else changes busy
+			size, err := k.busy.writeAll(batch) // nobody else changes busy
+			l.wrote(k, len(batch), size, err)
 		}
 	}
 }
@@ -110,7 +118,7 @@ func (l *Links) connect(k *link) bool {
 
 // take takes the oldest messages out, to be written to k.busy; none if there is no
 // connection. The writer is over when nothing waits.
-func (l *Links) take(k *link) (batch [][]byte, size int, over bool) {
+func (l *Links) take(k *link) (batch []outgoing, size int, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -123,8 +131,8 @@ func (l *Links) take(k *link) (batch [][]byte, size int, over bool) {
 		return nil, 0, false
 	}
 	n := 0
-	for ; n < len(k.queue) && (n == 0 || size+len(k.queue[n]) <= writeBytes); n++ {
-		size += len(k.queue[n])
+	for ; n < len(k.queue) && (n == 0 || size+k.queue[n].size <= writeBytes); n++ {
+		size += k.queue[n].size
 	}
 	batch = append(batch, k.queue[:n]...)
 	k.queue = append(k.queue[:0], k.queue[n:]...)
@@ -290,6 +298,7 @@ func (c *conn) replaces(old *conn, self string) bool {
 
 // read delivers what comes over a connection until it ends.
 func (l *Links) read(c *conn) {
+	c.spares = &l.spares
 	var err error
 	for err == nil {
 		var msg []byte

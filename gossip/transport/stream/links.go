@@ -23,6 +23,8 @@ type Links struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine
 
+	spares spares
+
 	mu      sync.Mutex
 	links   map[string]*link
 	conns   map[net.Conn]uint64 // all that are open; the value orders those whose handshake is under way, 0: it is over
@@ -50,8 +52,18 @@ func New(cfg Config) (*Links, error) {
 // once. Errors: transport.ErrTooLarge, transport.ErrQueueFull, transport.ErrClosed.
 // Nil does not mean that it arrives.
 func (l *Links) Send(peer string, msg []byte) error {
-	if len(msg) > l.cfg.MaxMessage {
-		return fmt.Errorf("stream: %d bytes to %s, limit %d: %w", len(msg), peer, l.cfg.MaxMessage, transport.ErrTooLarge)
+	return l.send(peer, outgoing{msg: msg, size: len(msg)})
+}
+
+// SendFunc is [Links.Send] for a message of at most size bytes that is made when it is
+// written: encode appends it to b, on another goroutine, once or, if it is dropped, never.
+func (l *Links) SendFunc(peer string, size int, encode func(b []byte) []byte) error {
+	return l.send(peer, outgoing{size: size, encode: encode})
+}
+
+func (l *Links) send(peer string, m outgoing) error {
+	if m.size > l.cfg.MaxMessage {
+		return fmt.Errorf("stream: %d bytes to %s, limit %d: %w", m.size, peer, l.cfg.MaxMessage, transport.ErrTooLarge)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,12 +71,12 @@ func (l *Links) Send(peer string, msg []byte) error {
 		return transport.ErrClosed
 	}
 	k := l.link(peer)
-	if k == nil || len(k.queue) >= l.cfg.SendQueue || len(k.queue) > 0 && k.bytes+len(msg) > l.cfg.SendBytes {
+	if k == nil || len(k.queue) >= l.cfg.SendQueue || len(k.queue) > 0 && k.bytes+m.size > l.cfg.SendBytes {
 		l.count.inc(dropSendFull)
 		return fmt.Errorf("stream: to %s: %w", peer, transport.ErrQueueFull)
 	}
-	k.queue = append(k.queue, msg)
-	k.bytes += len(msg)
+	k.queue = append(k.queue, m)
+	k.bytes += m.size
 	k.used = time.Now()
 	if k.idle == nil {
 		k.idle = make(chan struct{})

@@ -20,7 +20,7 @@ func (t *Transport) queueDatagram(p peer, msg []byte) error {
 		return nil
 	default:
 		t.count.inc(dropSendFull)
-		return fmt.Errorf("swim: datagram to %s: %w", p.node.Name, transport.ErrQueueFull)
+		return fmt.Errorf("datagram to %s: %w", p.node.Name, transport.ErrQueueFull)
 	}
 }
 

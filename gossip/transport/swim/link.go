@@ -33,7 +33,8 @@ func (t *Transport) dialLink(ctx context.Context, name string) (net.Conn, error)
 // its sender waits.
 func (t *Transport) deliver(msg []byte) {
 	size := len(msg)
-	if t.inbox.await(transport.Packet{Channel: transport.Stream, Bytes: msg}) {
+	p := transport.Packet{Channel: transport.Stream, Bytes: msg, Release: func() { t.links.Free(msg) }}
+	if t.inbox.await(p) {
 		t.count.inc(streamsIn)
 		t.count.add(streamBytesIn, size)
 	}

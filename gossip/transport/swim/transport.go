@@ -22,7 +22,10 @@ import (
 // node's name. Start returns it; when it shows only later, Err does.
 var ErrNameTaken = errors.New("swim: another live process has this name")
 
-var _ transport.Linker = (*Transport)(nil)
+var (
+	_ transport.Linker     = (*Transport)(nil)
+	_ transport.FuncSender = (*Transport)(nil)
+)
 
 // Transport is one node's access to a cluster. It implements
 // transport.Transport; all methods are safe for concurrent use.
@@ -139,12 +142,26 @@ func (t *Transport) Addr() string { return t.socks.addr.String() }
 // Send implements transport.Transport. Failed nodes can be sent to; nodes that
 // left, and the node itself, are unknown.
 func (t *Transport) Send(to string, ch transport.Channel, msg []byte) error {
+	return t.send(to, ch, len(msg), func(p peer) error {
+		if ch == transport.Datagram {
+			return t.queueDatagram(p, msg)
+		}
+		return t.links.Send(to, msg)
+	})
+}
+
+// SendFunc implements transport.FuncSender.
+func (t *Transport) SendFunc(to string, size int, encode func(b []byte) []byte) error {
+	return t.send(to, transport.Stream, size, func(peer) error { return t.links.SendFunc(to, size, encode) })
+}
+
+func (t *Transport) send(to string, ch transport.Channel, size int, queue func(p peer) error) error {
 	limit := t.cfg.MaxDatagram
 	if ch == transport.Stream {
 		limit = t.cfg.MaxStream
 	}
-	if len(msg) > limit {
-		return fmt.Errorf("swim: %s of %d bytes to %s, limit %d: %w", ch, len(msg), to, limit, transport.ErrTooLarge)
+	if size > limit {
+		return fmt.Errorf("swim: %s of %d bytes to %s, limit %d: %w", ch, size, to, limit, transport.ErrTooLarge)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,10 +173,7 @@ func (t *Transport) Send(to string, ch transport.Channel, msg []byte) error {
 		t.count.inc(dropNoPeer)
 		return fmt.Errorf("swim: %s to %q: %w", ch, to, transport.ErrNoPeer)
 	}
-	if ch == transport.Datagram {
-		return t.queueDatagram(p, msg)
-	}
-	if err := t.links.Send(to, msg); err != nil {
+	if err := queue(p); err != nil {
 		return fmt.Errorf("swim: %w", err)
 	}
 	return nil
