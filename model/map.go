@@ -18,6 +18,7 @@ import (
 var (
 	_ Handle   = (*Map[int])(nil)
 	_ Typed    = (*Map[int])(nil)
+	_ Grower   = (*Map[int])(nil)
 	_ Verifier = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
@@ -168,6 +169,9 @@ func (m *Map[V]) Remove(u *Update) {
 		m.drop(old)
 	}
 }
+
+// Grow implements [Grower].
+func (m *Map[V]) Grow(n int) { m.index.grow(n) }
 
 // Verify implements [Verifier].
 func (m *Map[V]) Verify(u *Update) bool { return isHeld(m.index.get(keyOf(u)), u) }

@@ -1,18 +1,27 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
+// applied says what became of a message's batches.
+type applied struct {
+	moved   bool // something was applied
+	gap     bool // something begins after what is known
+	refused bool
+}
+
 // applyAll applies the batches of a message from p. theirs is the sender's
 // vector when it encoded the message, nil when it is not known; then batches
-// with open holes are refused (R4). It reports whether anything was applied.
-func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEntry, out *Output) bool {
-	before, clean := e.changes, e.Clean()
+// with open holes are refused (R4).
+func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEntry, out *Output) applied {
+	before, refused, clean := e.changes, e.stats.BatchesRefused, e.Clean()
 	room := e.roomFor(nil, nil, m.Batches)
+	expectChanges(out, m.Batches)
 	var gaps []DigestEntry
 	open, closed := false, false
 	for _, x := range m.Exceptions {
@@ -75,7 +84,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 				}
 			}
 		}
-		e.apply(now, r, b, through, m.Relays, out)
+		e.apply(now, r, b, through, m, out)
 	}
 	if open && !e.cfg.Unsafe.Classic {
 		e.raiseAll(theirs, m.Exceptions)
@@ -86,10 +95,19 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	if clean && !e.Clean() {
 		e.dirtySince = now
 	}
-	if m.Kind != Live {
+	if m.Kind != Live && !e.catchup.isPaced(now, p, m.Exchange) {
 		e.pullGaps(now, p, m.Exchange, gaps, out)
 	}
-	return e.changes != before
+	return applied{moved: e.changes != before, gap: len(gaps) > 0, refused: e.stats.BatchesRefused != refused}
+}
+
+// expectChanges makes room for the changes that batches make.
+func expectChanges(out *Output, batches []Batch) {
+	n := 0
+	for i := range batches {
+		n += len(batches[i].Updates)
+	}
+	out.Changed = slices.Grow(out.Changed, n)
 }
 
 // entryOf returns what this node knows of a replica.
@@ -211,7 +229,7 @@ func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 //
 // A node that relays some spaces retains what is dead in them. What all members know can
 // be new here only if this node was no member then: it cannot tell what is dead (R14).
-func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Version, relayed bool, out *Output) {
+func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Version, m *Message, out *Output) {
 	before := e.changes
 	defer func() { e.noteTold(r, before) }()
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
@@ -233,10 +251,14 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 			e.hold(r, now.Add(e.cfg.Interval)) // what it waits for comes first
 			return
 		}
-		if relayed && s.model != nil && u.Time <= e.reports.safe {
+		if m.Relays && s.model != nil && u.Time <= e.reports.safe {
 			e.needReset(now)
 		}
-		kept := retain(r, s, u)
+		kept := u
+		if !m.owned {
+			kept = copyOf(u)
+		}
+		kept.Replica, kept.Space = r.id, s.name // names are shared
 		e.advance(r, u.Version)
 		e.integrate(r, s, entry{kept, e.hasher.content(kept)}, out)
 		e.stats.UpdatesApplied++
@@ -248,16 +270,21 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 	}
 }
 
-// retain copies an update out of its message: key and value in one piece, names
-// shared.
+// retain copies an update out of its message, names shared.
 func retain(r *replica, s *space, u *model.Update) *model.Update {
-	kept := *u
+	kept := copyOf(u)
 	kept.Replica, kept.Space = r.id, s.name
-	buf := make([]byte, len(u.Key)+len(u.Value))
-	n := copy(buf, u.Key)
-	copy(buf[n:], u.Value)
-	kept.Key, kept.Value = buf[:n:n], buf[n:]
-	return &kept
+	return kept
+}
+
+// copyOf returns a copy of an update with a key and a value of its own.
+func copyOf(u *model.Update) *model.Update {
+	kept, room := newRecord(len(u.Key) + len(u.Value))
+	*kept = *u
+	n := copy(room, u.Key)
+	copy(room[n:], u.Value)
+	kept.Key, kept.Value = room[:n:n], room[n:]
+	return kept
 }
 
 // depsKnown reports whether everything that u builds on is known, or does not count any

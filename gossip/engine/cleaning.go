@@ -54,9 +54,10 @@ func (e *Engine) isCleaning(now time.Time) bool {
 	return e.cleaning.peer != nil && now.Before(e.cleaning.until)
 }
 
-// wantsCleaning reports whether the next exchange should be a cleaning one.
+// wantsCleaning reports whether the next exchange should be a cleaning one. Who catches
+// up is mostly clean when that is over.
 func (e *Engine) wantsCleaning(now time.Time) bool {
-	return (e.reset || !e.Clean() && now.Sub(e.dirtySince) >= cleanAfter) && !e.isCleaning(now)
+	return (e.reset || !e.Clean() && now.Sub(e.dirtySince) >= cleanAfter && !(e.catchup.paced && e.catchup.isActive(now))) && !e.isCleaning(now)
 }
 
 // isDesperate reports whether a batch was refused long ago that only a dotted sync can

@@ -47,6 +47,7 @@ type Config struct {
 
 	Order          Order         // which updates go first when not all fit; default Hybrid
 	Budget         int           // bytes of updates that one exchange carries per direction; default 1 MiB
+	Window         int           // bytes of updates that may be under way to this node while it catches up, outside of Budget; default 0: it keeps to Budget
 	MaxDatagram    int           // bytes of one encoded message on the datagram channel; default 1,400
 	MaxStream      int           // bytes of one encoded message on the stream channel; default MaxUpdate + 64 KiB
 	MaxUpdate      int           // bytes of one encoded update (R2); default 1 MiB
@@ -154,6 +155,8 @@ func (c Config) Validate() error {
 		return bad("Order", "%v is unknown", c.Order)
 	case c.Budget < 1:
 		return bad("Budget", "%d bytes", c.Budget)
+	case c.Window < 0 || c.Window > 1<<30:
+		return bad("Window", "%d bytes, from 0 to 1 GiB", c.Window)
 	case c.MaxDatagram < MinMessage:
 		return bad("MaxDatagram", "%d bytes, at least %d", c.MaxDatagram, MinMessage)
 	case c.MaxUpdate < 1 || c.MaxUpdate > 1<<30:

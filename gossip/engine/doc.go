@@ -30,6 +30,15 @@
 // the exchange's budget is used up: the receiver sets the pace. If the vectors are
 // equal the ACK says so, with the state hashes instead of a digest.
 //
+// A side that lacks very much catches up: with Config.Window its PULL grants so many
+// bytes, outside of the budget, and grants more when half of them have come. The peer
+// keeps the place up to which it has sent, and sends without waiting while it has credit:
+// each Tick one message, to all who catch up in turn. So the network and both ends work at
+// the same time, what is under way is bounded by the receiver, and nobody waits for more
+// than one message. After a loss, the first message that does not follow on the last
+// makes the receiver ask anew from where it is; when nothing comes for a second, or the
+// peer has failed, rounds go on with another one.
+//
 // A digest beside which the largest update would not fit into a stream message
 // goes as parts of one snapshot; the last part carries the updates. So do the
 // exceptions of a dirty node, if there are so many: then they are told once for the

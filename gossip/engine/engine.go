@@ -10,7 +10,7 @@ import (
 
 // Engine is the pure core of a node. It is not safe for concurrent use, except
 // that any number of goroutines may read (Self, Clean, Vector, Spaces, Stats,
-// Pending, Next, and the models) while none calls anything else.
+// Pending, CatchUp, Next, and the models) while none calls anything else.
 type Engine struct {
 	cfg       Config
 	self      clock.Replica
@@ -35,6 +35,8 @@ type Engine struct {
 	ring       []*peer // what is left of the shuffled round over living peers
 	exchanges  uint64  // the last exchange id given
 	catchup    catchup
+	toServe    []turnOf  // whose turn it is to be sent a part of what they catch up with
+	serveAt    time.Time // when that queue was looked at last
 	cleaning   cleaning
 	rebase     rebase
 	doomed     []clock.Dot   // retained here and, so the rebase showed, dead elsewhere
@@ -90,12 +92,13 @@ type Output struct {
 type Envelope struct {
 	To      string // node name
 	Stream  bool   // too large for a datagram
+	Size    int    // its encoding has at most so many bytes; 0: nobody has measured
 	Message *Message
 }
 
 // send adds a message to the output.
 func (o *Output) send(to string, stream bool, m *Message) {
-	o.Send = append(o.Send, Envelope{to, stream, m})
+	o.Send = append(o.Send, Envelope{To: to, Stream: stream, Message: m})
 }
 
 // New returns an engine that knows nothing. Its first round is due at a random

@@ -73,7 +73,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	e.beginAnew(now, &out)
 	e.bringDoom(&out)
 	e.lapse(now, &out)
-	if e.changes-before != e.live.told-told {
+	if e.changes-before != e.live.told-told && !(e.catchup.paced && e.catchup.isActive(now)) {
 		e.announce(now) // what is new here is new to others
 	}
 	e.noteSent(&out)
@@ -142,9 +142,9 @@ func (e *Engine) relays() bool {
 	return slices.ContainsFunc(e.spaceOrder, func(s *space) bool { return s.model == nil && s.updates > 0 })
 }
 
-// credit is how many bytes of updates this node accepts from p now.
-func (e *Engine) credit(now time.Time, p *peer) uint32 {
-	if c := e.catchup; c.peer != nil && c.peer != p && now.Before(c.until) {
+// credit is how many bytes of updates this node accepts from p in an exchange now.
+func (e *Engine) credit(now time.Time, p *peer, exchange uint64) uint32 {
+	if c := &e.catchup; c.isElsewhere(now, p, exchange) && !c.again {
 		return 0
 	}
 	return uint32(min(e.cfg.Budget, 1<<32-1))
@@ -157,7 +157,7 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	e.stats.Exchanges.Started++
 	p.mine = &exchange{id: e.exchanges, mine: e.snapshot(now), at: e.changes, active: now}
 	m := e.message(now, p, Syn, p.mine.id)
-	m.Credit = e.credit(now, p)
+	m.Credit = e.credit(now, p, m.Exchange)
 	m.Cleaning = e.wantsCleaning(now)
 	m.Same = m.Cleaning && e.isDesperate(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
@@ -184,7 +184,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	}
 	p.its = x
 	ack := e.message(now, p, Ack, x.id)
-	ack.Credit = e.credit(now, p)
+	ack.Credit = e.credit(now, p, x.id)
 	ack.Rates = e.rates(now)
 	ack.Admits = !ack.Joining && p.state == PeerAlive
 	ack.ReportSum, ack.RetiredSum = e.reports.sum, e.retired.sum
@@ -308,7 +308,7 @@ func (e *Engine) finish(now time.Time, p *peer, x *exchange, ack *Message, lacke
 		return
 	}
 	fin := e.message(now, p, Fin, x.id)
-	fin.Credit = e.credit(now, p)
+	fin.Credit = e.credit(now, p, x.id)
 	fin.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 	e.addRetirements(p, fin, ack.RetiredSum)
 	e.addReports(fin, ack.ReportSum)
@@ -335,8 +335,13 @@ func (e *Engine) onDelta(now time.Time, p *peer, m *Message, out *Output) {
 	e.keepCleaning(now, p, x.id)
 	delta := *m
 	delta.Exceptions = slices.Concat(x.exceptions, m.Exceptions)
-	moved := e.applyAll(now, p, &delta, x.theirs, out)
-	e.goOn(now, p, x, moved, out)
+	was := e.applyAll(now, p, &delta, x.theirs, out)
+	switch paced := e.catchup.isPaced(now, p, x.id); {
+	case paced && m.CatchUp:
+		e.onPortion(now, p, x, m, was, out)
+	case paced || !m.CatchUp:
+		e.goOn(now, p, x, was.moved, out)
+	}
 }
 
 // exchange returns the conversation with this id, whoever initiated it.
@@ -361,13 +366,9 @@ func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32
 	if room <= 0 || len(lacked) == 0 {
 		return e.cfg.Codec.Size(m)
 	}
-	m.Exceptions = untold(x.told, e.exceptions())
-	gapless := !e.hasRoom(m) || e.zombies && !e.desperate
-	if gapless {
-		m.Exceptions = nil
-		if !e.hasRoom(m) {
-			return e.cfg.Codec.Size(m)
-		}
+	gapless, ok := e.explain(m, x)
+	if !ok {
+		return e.cfg.Codec.Size(m)
 	}
 	m.Unsure = e.zombies
 	done := e.pack(m, lacked, x.theirs, room)
@@ -380,6 +381,18 @@ func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32
 	}
 	x.sent += done.used
 	return done.size
+}
+
+// explain gives a message that is to have updates the exceptions that go with open holes.
+// gapless: it must not have open holes; !ok: it has no room for updates.
+func (e *Engine) explain(m *Message, x *exchange) (gapless, ok bool) {
+	m.Exceptions = untold(x.told, e.exceptions())
+	ok = e.hasRoom(m)
+	if gapless = !ok || e.zombies && !e.desperate; gapless {
+		m.Exceptions = nil
+		ok = ok || e.hasRoom(m)
+	}
+	return gapless, ok
 }
 
 // isSound reports whether no batch has an open hole.

@@ -65,7 +65,11 @@ func (l *log) insert(e entry) {
 	l.count++
 	last := len(l.chunks) - 1
 	if last < 0 || len(l.chunks[last]) == chunkLen && l.chunks[last][chunkLen-1].update.Version < e.update.Version {
-		l.chunks = append(l.chunks, append(make([]entry, 0, 4), e))
+		room := 4
+		if last >= 0 {
+			room = chunkLen // one that has filled a chunk is likely to fill another
+		}
+		l.chunks = append(l.chunks, append(make([]entry, 0, room), e))
 		return
 	}
 	if c := l.chunks[last]; c[len(c)-1].update.Version < e.update.Version {

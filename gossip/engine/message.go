@@ -70,6 +70,12 @@ type Message struct {
 	// Cleaning asks, in a SYN, for all that a clean peer retains up to its vector,
 	// untruncated; in the ACK it says that the peer does it (R5).
 	Cleaning bool
+	// CatchUp says in a PULL that the sender catches up: what the receiver sends is limited
+	// by Credit alone, which grants so many bytes of updates in all, since the exchange
+	// began and modulo 2^32. Without a digest the receiver goes on where it is. In a PUSH
+	// it says that there is more, as soon as there is credit; Credit says how many bytes
+	// were sent.
+	CatchUp bool
 	// Hashes are the state hashes of the sender's spaces, in an ACK that says Same or
 	// Cleaning.
 	Hashes []SpaceHash
@@ -85,6 +91,21 @@ type Message struct {
 	Retired []Retirement
 	// Repair is set in messages of kind Repair only.
 	Repair *RepairStep
+
+	owned bool // the receiver may keep the batches' updates; see Own
+}
+
+// Own copies the updates of the batches out of the buffer of a message that was decoded,
+// so that Step retains them without a copy. It pays for messages of which all updates are
+// likely to be new, and takes no lock of the receiver's.
+func (m *Message) Own() {
+	for i := range m.Batches {
+		all := m.Batches[i].Updates
+		for j, u := range all {
+			all[j] = copyOf(u)
+		}
+	}
+	m.owned = true
 }
 
 // Rates are the sender's flow-control rates in updates per second (Paper §4), in

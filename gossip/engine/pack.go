@@ -18,12 +18,24 @@ type packed struct {
 // bytes of message, but always one update or one empty batch, whatever the room
 // (R2). theirs is the peer's digest; it may be partial. What is damaged is not passed on.
 func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room int) packed {
-	base := e.cfg.Codec.Size(m)
+	p := e.packing(m)
+	base := p.size
 	limit := min(base+room, e.cfg.MaxStream)
-	p := packing{codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, m: m, size: base}
 	for _, ph := range e.plan(m, all, base, limit) {
 		p.serve(ph)
 	}
+	return e.finishPacking(p, base, theirs)
+}
+
+// packing begins to pack a message.
+func (e *Engine) packing(m *Message) *packing {
+	return &packing{codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, m: m, size: e.cfg.Codec.Size(m)}
+}
+
+// finishPacking gives the message what was packed for a peer with this digest. Without
+// it the message has base bytes.
+func (e *Engine) finishPacking(p *packing, base int, theirs []DigestEntry) packed {
+	m := p.m
 	m.Batches = p.batches
 	e.stats.UpdatesSent += uint64(p.updates)
 	e.weigh(p.size-base, p.updates)
@@ -39,10 +51,11 @@ type packing struct {
 	max     int      // MaxStream
 	m       *Message // without batches
 	batches []Batch
-	sizer   Sizer   // of both; nil: to be made when it is needed
-	size    int     // bytes of both
-	updates int     // in batches
-	damaged []entry // left out of them
+	sizer   Sizer           // of both; nil: to be made when it is needed
+	size    int             // bytes of both
+	updates int             // in batches
+	damaged []entry         // left out of them
+	spare   []*model.Update // empty, with room for the updates of the next batch; nil: none
 }
 
 // serve takes the turns of a phase until one does not fit.
@@ -117,7 +130,8 @@ func (p *packing) last(t *turn) *Batch {
 		p.sizer = p.codec.Sizer(&m)
 	}
 	if !t.open {
-		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor}
+		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor, Updates: p.spare}
+		p.spare = nil
 		p.size = p.sizer.Begin(&b)
 		p.batches = append(p.batches, b)
 	}

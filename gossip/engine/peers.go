@@ -65,23 +65,12 @@ type exchange struct {
 	told       []clock.Entry // exceptions sent with mine, because they need messages of their own
 	exceptions []clock.Entry // the peer's, received with theirs
 
+	serving *serving // what the peer catches up with; nil: it does not
+	mayGet  credit   // what the peer may send while this node catches up
+
 	snapshot []run     // what a cleaning exchange still has to send (R5); nil in others
 	active   time.Time // of the last message
 }
-
-// catchup is a conversation in which this node pulls a lot: meanwhile it accepts
-// no updates from others, which would mostly be the same ones.
-type catchup struct {
-	peer  *peer
-	until time.Time // a stalled one ends by itself
-}
-
-const (
-	// stall is how long a catch-up may stand still before others may help.
-	stall = time.Second
-	// bulk is how many missing versions make a conversation a catch-up.
-	bulk = 1024
-)
 
 // SetPeer tells what membership says of a node. The engine starts exchanges with
 // nodes it was told of only, but answers everybody.
@@ -102,6 +91,10 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 	}
 	if p.state = s; s == PeerFailed {
 		p.failed = now
+		if e.catchup.paced && e.catchup.peer == p {
+			e.catchup = catchup{} // go on with another one
+			e.hurry(now)
+		}
 	}
 	e.ring = nil
 	e.cover()
@@ -135,8 +128,14 @@ func (p *peer) answersAfter(d time.Duration) {
 
 // isBusy reports whether an exchange with p may still be answered: a new one
 // would break it off. An answer is waited for four times as long as usual, and
-// for at most an Interval.
+// for at most an Interval; catching up, in either direction, goes on for longer.
 func (e *Engine) isBusy(now time.Time, p *peer) bool {
+	if c := &e.catchup; c.paced && c.peer == p && c.isActive(now) {
+		return true
+	}
+	if p.mine != nil && p.mine.serving != nil && len(p.mine.serving.left) > 0 && now.Sub(p.mine.active) < stall {
+		return true
+	}
 	if p.mine == nil || p.mine.done {
 		return false
 	}

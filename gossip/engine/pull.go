@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -12,8 +11,15 @@ const pullEntries = 256
 // onPull answers with more of the replicas that it names: PUSH.
 func (e *Engine) onPull(now time.Time, p *peer, m *Message, out *Output) {
 	x := p.exchange(m.Exchange)
-	if x == nil {
+	switch {
+	case x == nil && m.CatchUp:
+		e.endServing(now, p, m.Exchange, out)
+		return
+	case x == nil:
 		return // rounds bring the rest
+	case m.CatchUp && x.snapshot == nil:
+		e.onGrant(now, p, x, m, out)
+		return
 	}
 	x.active = now
 	push := e.message(now, p, Push, x.id)
@@ -39,15 +45,23 @@ func (e *Engine) onPull(now time.Time, p *peer, m *Message, out *Output) {
 func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Output) {
 	ask, versions := e.lacking(now, x.theirs, pullEntries)
 	p.lacking = versions
-	if versions > 0 && moved && e.credit(now, p) > 0 {
-		if versions > bulk || e.cleansWith(now, p, x.id) {
+	if versions > 0 && moved && !e.catchup.isElsewhere(now, p, x.id) {
+		cleans := e.cleansWith(now, p, x.id)
+		if e.cfg.Window > 0 && e.isBulk(versions) && !cleans {
+			e.startCatchUp(now, p, x, out)
+			return
+		}
+		if e.isBulk(versions) || cleans {
 			e.catchup = catchup{peer: p, until: now.Add(stall)}
 		}
 		e.sendPull(now, p, x.id, ask, out)
 		return
 	}
-	if e.catchup.peer == p {
-		e.catchup = catchup{}
+	if c := &e.catchup; c.peer == p && (!c.paced || c.exchange == x.id) {
+		if c.paced && versions == 0 {
+			e.hurry(now) // others may have still more
+		}
+		*c = catchup{}
 	}
 	if e.cleansWith(now, p, x.id) {
 		e.cleaning = cleaning{}
@@ -72,11 +86,7 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 func (e *Engine) sendPull(now time.Time, p *peer, exchange uint64, ask []DigestEntry, out *Output) {
 	pull := e.message(now, p, Pull, exchange)
 	pull.Credit = uint32(min(chunk, e.cfg.Budget))
-	fit := sort.Search(len(ask), func(i int) bool {
-		pull.Digest.Entries = ask[:i+1]
-		return e.cfg.Codec.Size(pull) > e.cfg.MaxStream
-	})
-	pull.Digest.Entries = ask[:fit]
+	e.fitEntries(pull, ask)
 	e.stats.Pulls++
 	out.send(p.name, e.cfg.Codec.Size(pull) > e.cfg.MaxDatagram, pull)
 }

@@ -15,14 +15,18 @@ func (e *Engine) Next() time.Time {
 	if e.unfinished && e.tendAt.Before(next) {
 		next = e.tendAt
 	}
+	if len(e.toServe) > 0 && e.serveAt.Before(next) {
+		next = e.serveAt
+	}
 	return next
 }
 
-// Tick does what is due at now: it lets updates expire, ends what timed out,
-// collects and starts a round. Call it at Next or later; before that it does nothing.
+// Tick does what is due at now: it lets updates expire, sends a part of what a peer
+// catches up with, ends what timed out, collects and starts a round. Call it at Next or later; before that it does nothing.
 func (e *Engine) Tick(now time.Time) Output {
 	var out Output
 	e.lapse(now, &out)
+	e.serveNext(now, &out)
 	if now.Before(e.next) {
 		if e.unfinished {
 			e.tend(now)

@@ -34,6 +34,7 @@ type Stats struct {
 	BatchesRefused   uint64 // batches not applied: unknown exchange, floor above the vector, limits (R4, R9)
 	Gaps             uint64 // batches that started after the vector (R3)
 	Pulls            uint64 // pulls sent
+	CatchUps         uint64 // times that this node began to pull much from one peer, paced by credit
 	Held             uint64 // batches cut short because a clock ran ahead
 	Forks            uint64 // dots seen with two contents (R1)
 	Epochs           uint64 // new epochs taken (R1)

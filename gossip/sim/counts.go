@@ -38,6 +38,7 @@ const (
 	countGap
 	countPull
 	countPush
+	countCatchUp
 	countRepair
 	countRepaired
 	countMismatch
@@ -76,7 +77,7 @@ var countNames = [counted]string{
 	countLate: "late message", countReplay: "message replayed", countToNobody: "message to nobody",
 	countRefused: "message refused", countWrite: "write", countDelete: "delete", countTTL: "write with a TTL", countDependency: "dependency",
 	countDirty: "node became dirty", countClean: "node became clean", countClosedHole: "closed hole",
-	countOpenHole: "open hole", countBatchRefused: "batch refused", countGap: "gap", countPull: "pull", countPush: "push",
+	countOpenHole: "open hole", countBatchRefused: "batch refused", countGap: "gap", countPull: "pull", countPush: "push", countCatchUp: "catch-up",
 	countRepair: "repair", countRepaired: "update repaired", countMismatch: "state hashes differed",
 	countEpoch: "new epoch", countFork: "fork", countAhead: "clock ran ahead", countHeld: "held replica", countTimeout: "time-out", countParts: "digest in parts",
 	countCleaningAsked: "cleaning asked for", countCleaningGranted: "cleaning granted", countCleaningRefused: "cleaning refused",
@@ -142,6 +143,7 @@ func (c *counts) engine(e *engine.Engine) {
 	c.add(countLiveApplied, s.LiveApplied)
 	c.add(countLiveGap, s.LiveGaps)
 	c.add(countPull, s.Pulls)
+	c.add(countCatchUp, s.CatchUps)
 	c.add(countRepair, s.Repairs)
 	c.add(countRepaired, s.Repaired)
 	c.add(countMismatch, s.Mismatches)

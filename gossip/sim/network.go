@@ -6,6 +6,7 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // encoder is a codec that makes bytes of messages.
@@ -134,6 +135,10 @@ func (s *Sim) arrive(p *packet) {
 	if m.Kind == engine.Live && s.check != nil {
 		horizon = n.engine.Horizon()
 	}
+	own := m.CatchUp && p.message == nil // as a node does
+	if own {
+		m.Own()
+	}
 	out, err := n.engine.Step(n.Clock(), m)
 	if errors.Is(err, engine.ErrMessage) {
 		s.counts.add(countRefused, 1)
@@ -145,6 +150,23 @@ func (s *Sim) arrive(p *packet) {
 		s.check.checkLive(n, horizon)
 	}
 	s.done(n, p, m, out)
+	if p.message == nil && m.Digest.Parts <= 1 && !own {
+		forget(m)
+	}
+}
+
+// forget overwrites the updates of a message: an engine that kept any would notice.
+func forget(m *engine.Message) {
+	for i := range m.Batches {
+		for _, u := range m.Batches[i].Updates {
+			*u = model.Update{}
+		}
+	}
+	if m.Repair != nil {
+		for _, u := range m.Repair.Updates {
+			*u = model.Update{}
+		}
+	}
 }
 
 // decode returns the message of a packet. Its bytes are overwritten by the next

@@ -79,6 +79,10 @@ func sizes(rng *rand.Rand) engine.Config {
 
 var budgets = []int{1, 60, 300, 0}
 
+// windows are those of catching up; not drawn, so that all else of a seed is what it is
+// without.
+var windows = []int{0, 1, 0, 300, 2000}
+
 // link draws what the network does to messages. A round trip is now and then longer
 // than an Interval, but not always: then no exchange would end.
 func link(rng *rand.Rand) sim.Link {
@@ -112,6 +116,7 @@ func newSwarm(seed int64, weak weakness, trace io.Writer) (*swarm, error) {
 		cfg.Detect = pick(rng, 500*time.Millisecond, 2*time.Second)
 	}
 	cfg.Trace = trace
+	cfg.Engine.Window = windows[uint64(seed)%uint64(len(windows))]
 	cfg.Engine.Unsafe = weak.unsafe
 	s.maxUpdate, s.link = cfg.Engine.MaxUpdate, cfg.Link
 	if s.small = cfg.Engine.MaxReplicas > 0; s.small {

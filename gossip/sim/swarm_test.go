@@ -22,7 +22,7 @@ var sometimes = []string{
 	"clock stepped", "clock stepped back", "late attach", "relay", "small tables", "weak links", "slow failure detectors", "mixed budgets", "flow control",
 	"cut in halves", "isolated node", "one-way cut", "message cut off", "message lost", "message duplicated", "late message", "message replayed",
 	"message to nobody", "write", "write with a TTL", "update expired", "delete", "dependency", "siblings", "eager push", "burst of one node",
-	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push",
+	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push", "catch-up",
 	"repair", "update repaired", "new epoch", "clock ran ahead", "held replica", "time-out", "digest in parts",
 	"cleaning asked for", "cleaning granted", "cleaning refused", "horizon rebased",
 	"links", "live update applied", "live message with a gap", "link broke with updates under way",

@@ -55,7 +55,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	m.Exceptions = r.exceptions()
 	f := r.upTo(maxFlags, "flags")
 	m.Same, m.Joining, m.Admits, m.Relays = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0, f&flagRelays != 0
-	m.Unsure = f&flagUnsure != 0
+	m.Unsure, m.CatchUp = f&flagUnsure != 0, f&flagCatchUp != 0
 	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
 	m.ReportSum, m.Reports = r.reports()
@@ -338,7 +338,7 @@ func (r *reader) updates(out []*model.Update, replica clock.Replica, from, throu
 		return out
 	}
 	r.run.version, r.run.time, r.run.back = from, r.hlc, true
-	slab := make([]model.Update, n)
+	slab := r.slab.take(n)
 	out = slices.Grow(out, n)
 	for i := range slab {
 		if r.update(&slab[i], replica, through); r.err != nil {

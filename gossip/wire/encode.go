@@ -59,6 +59,7 @@ const (
 	flagAdmits
 	flagRelays
 	flagUnsure
+	flagCatchUp
 	maxFlags = 1<<iota - 1
 )
 
@@ -78,6 +79,9 @@ func flags(m *engine.Message) uint64 {
 	}
 	if m.Unsure {
 		f |= flagUnsure
+	}
+	if m.CatchUp {
+		f |= flagCatchUp
 	}
 	return f
 }

@@ -174,7 +174,7 @@ func (g gen) message(kind engine.Kind) *engine.Message {
 	g.wide = g.bool()
 	m := &engine.Message{
 		Kind: kind, From: g.replica(), Exchange: g.number(), HLC: g.hlc,
-		MaxUpdate: uint32(g.number()), Credit: uint32(g.number()), Same: g.bool(), To: g.number(), Cleaning: g.bool(),
+		MaxUpdate: uint32(g.number()), Credit: uint32(g.number()), Same: g.bool(), CatchUp: g.bool(), To: g.number(), Cleaning: g.bool(),
 		Joining: g.bool(), Admits: g.bool(), Relays: g.bool(), Unsure: g.bool(),
 	}
 	if g.bool() {

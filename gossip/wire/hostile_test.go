@@ -69,7 +69,7 @@ func samples() []*engine.Message {
 		message(engine.Ack, func(m *engine.Message) {
 			m.Same, m.Hashes = true, []engine.SpaceHash{{Space: "carts", Hash: engine.Hash{Hi: 1, Lo: 2}, Relayed: true}, {Space: "settings", Type: "map"}}
 			m.Reports = []engine.Report{{Member: b, Head: 3, HLC: start, Safe: 5, View: engine.Hash{Hi: 3}, Outside: engine.Hash{Lo: 4}, Waits: true}}
-			m.ReportSum, m.Admits, m.Joining, m.Relays, m.Unsure = 9, true, true, true, true
+			m.ReportSum, m.Admits, m.Joining, m.Relays, m.Unsure, m.CatchUp = 9, true, true, true, true, true
 			m.RetiredSum = 5
 			m.Retired = []engine.Retirement{{Node: "z", Gone: 7, Final: 8, Vanished: []uint64{6, 9}, Before: 5, Kept: []uint64{2, 4}, Proof: 3}}
 		}),

@@ -17,6 +17,7 @@ type reader struct {
 	n   int // elements so far of the innermost array
 	err error
 
+	slab     slab
 	epoch    uint64 // the sender's: base of all others
 	replicas []clock.Replica
 	spaces   []string

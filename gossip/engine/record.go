@@ -1,0 +1,48 @@
+package engine
+
+import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+
+// record is an update and room for its key and value: one piece of memory instead of two
+// to get, and to look at when garbage is collected. They are needed for equally long.
+type record[Room any] struct {
+	update model.Update
+	room   Room
+}
+
+// newRecord returns a zero update, and n bytes that live as long as it does. The rooms
+// are what fills the runtime's size classes beside an update of 168 bytes.
+func newRecord(n int) (*model.Update, []byte) {
+	switch {
+	case n <= 24:
+		r := new(record[[24]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 40:
+		r := new(record[[40]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 56:
+		r := new(record[[56]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 72:
+		r := new(record[[72]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 88:
+		r := new(record[[88]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 120:
+		r := new(record[[120]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 152:
+		r := new(record[[152]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 184:
+		r := new(record[[184]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 216:
+		r := new(record[[216]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 248:
+		r := new(record[[248]byte])
+		return &r.update, r.room[:n:n]
+	}
+	return new(model.Update), make([]byte, n)
+}

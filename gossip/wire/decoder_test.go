@@ -1,0 +1,61 @@
+package wire
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+)
+
+// What a decoder made of the messages before does not show.
+func TestDecoderDecodesAsCodecDoes(t *testing.T) {
+	c := New("test")
+	d := c.Decoder()
+	rapid.Check(t, func(t *rapid.T) {
+		b := c.Encode(gen{t: t}.anyMessage())
+		if rapid.IntRange(0, 9).Draw(t, "cut") == 0 {
+			b = b[:rapid.IntRange(0, len(b)-1).Draw(t, "length")]
+		}
+		got, err := d.Decode(b)
+		want, wantErr := c.Decode(b)
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, %v, want %+v, %v", got, err, want, wantErr)
+		}
+	})
+}
+
+// Updates take no memory after the first message; but those of a part of a digest, which
+// is kept, are not used again.
+func TestDecoderUsesMemoryAgain(t *testing.T) {
+	c := New("test")
+	d := c.Decoder()
+	b := push(messageFields-1, func(w *writer) { bareUpdates(w, 1000) })
+	for range 2 {
+		if _, err := d.Decode(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const pointers = 1000 * 8
+	if used := allocated(func() { _, _ = d.Decode(b) }); used > 2*pointers {
+		t.Errorf("1000 updates took %d bytes", used)
+	}
+	part := &engine.Message{Kind: engine.Ack, Digest: engine.Digest{Full: true, Part: 1, Parts: 2}}
+	for _, m := range samples() {
+		if len(m.Batches) > 0 && len(m.Batches[0].Updates) > 0 {
+			part.Batches = m.Batches
+		}
+	}
+	first, err := d.Decode(c.Encode(part))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Decode(b); err != nil {
+		t.Fatal(err)
+	}
+	if want, _ := c.Decode(c.Encode(part)); !reflect.DeepEqual(first, want) {
+		t.Errorf("a part of a digest was overwritten: %+v, want %+v", first, want)
+	}
+}
