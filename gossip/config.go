@@ -43,6 +43,7 @@ type Config struct {
 	MinInterval time.Duration // between rounds while something is missing; default 20 ms, at most Interval
 	MaxInterval time.Duration // between rounds while nothing changes; default 4 × Interval
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
+	Window      int           // bytes of updates that may be under way to this node while it catches up, outside of Budget; default 1 MiB, at most 1 GiB
 	Flow        FlowControl   // how local writes are held back while gossip cannot keep up; default FlowQuota
 	RoundsOnly  bool          // no live updates: what is new waits for a round; default: they go out at once
 	Order       engine.Order  // which updates go first when the budget is too small for all; default engine.Hybrid
@@ -89,6 +90,8 @@ func (c Config) Validate() error {
 		return bad("MaxInterval", "%v is below Interval %v", c.MaxInterval, c.Interval)
 	case c.Budget < 0:
 		return bad("Budget", "%d bytes", c.Budget)
+	case c.Window < 0 || c.Window > maxWindow:
+		return bad("Window", "%d bytes, from 0 to %d", c.Window, maxWindow)
 	case c.Flow > FlowOff:
 		return bad("Flow", "%v is unknown", c.Flow)
 	case c.Order > engine.Breadth:
@@ -111,7 +114,8 @@ func (c Config) Validate() error {
 const (
 	metadataRoom   = 512      // what else an update of metadata may take: names, above all
 	maxMaxUpdate   = 15 << 20 // what fits into one message of a stream
-	maxMaxDatagram = 60_000   // what fits into one UDP packet, encrypted
+	maxWindow      = 1 << 30
+	maxMaxDatagram = 60_000 // what fits into one UDP packet, encrypted
 )
 
 func (c Config) validateNoSockets(bad func(field, format string, args ...any) error) error {
@@ -153,6 +157,7 @@ func (c Config) withDefaults() Config {
 	c.MinInterval = cmp.Or(c.MinInterval, min(20*time.Millisecond, c.Interval))
 	c.MaxInterval = cmp.Or(c.MaxInterval, 4*c.Interval)
 	c.Budget = cmp.Or(c.Budget, 1<<20)
+	c.Window = cmp.Or(c.Window, 1<<20)
 	c.MaxUpdate = cmp.Or(c.MaxUpdate, 1<<20)
 	c.MaxDatagram = cmp.Or(c.MaxDatagram, 1400)
 	c.RemoveAfter = cmp.Or(c.RemoveAfter, 10*time.Minute)

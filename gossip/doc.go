@@ -89,6 +89,14 @@
 // the cluster is larger, connections are refused, or Config.RoundsOnly is set, rounds carry
 // everything: then a node with something new begins an exchange within Config.MinInterval.
 //
+// # Catching up
+//
+// A node that lacks much fetches it from one peer, outside of exchanges' budgets: as fast
+// as it can apply it, with at most Config.Window bytes under way. What has come counts:
+// when the peer dies, another one goes on from there. Who serves several nodes gives
+// each its part in turn, one message at a time, and deals with everything else in between.
+// Status.CatchUp says how far it is.
+//
 // # Flow control
 //
 // Exchanges carry Config.Budget bytes per direction, and computers have only so
@@ -205,6 +213,8 @@
 //	scuttlebutt_batches_refused_total                       batches    not applied; later rounds bring them
 //	scuttlebutt_gaps_total                                  batches    began after what is known; asked for again
 //	scuttlebutt_pulls_total                                 messages   requests for more
+//	scuttlebutt_catch_ups_total                             catch-ups  begun: much was fetched from one peer
+//	scuttlebutt_catch_up_versions       state               versions   have, lacking: of what is being fetched so
 //	scuttlebutt_held_total                                  batches    cut short because their writer's clock runs ahead
 //	scuttlebutt_forks_total                                 updates    seen with two contents: two writers used one identity
 //	scuttlebutt_epochs_total                                epochs     taken after the start, having met an own later life

@@ -4,37 +4,80 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
 
-// receive gives arriving messages to the engine until the transport is closed.
+// receive gives arriving messages to the engine until the transport is closed. One is
+// decoded while the one before it is applied.
 func (n *Node) receive() {
-	for p := range n.transport.Receive() {
-		m, err := n.codec.Decode(p.Bytes) // outside of all locks
-		if err != nil {
-			n.drop(err)
-			continue
-		}
-		n.counters.received(p.Channel, m.Kind, len(p.Bytes))
-		var conflicts []engine.SpaceStatus
-		err = n.do(func(now time.Time) (engine.Output, error) {
-			out, err := n.engine.Step(now, m)
-			conflicts = n.newConflicts()
-			return out, err
-		})
-		for _, s := range conflicts {
-			n.log.Error("a space has models of two types: nothing sensible comes of it", "space", s.Space, "here", s.Type, "elsewhere", s.Conflict)
-		}
-		if err != nil && !errors.Is(err, ErrClosed) {
-			n.drop(err)
-		}
-	}
+	in := inflow{turn: make(chan struct{}, 1)}
+	var other sync.WaitGroup
+	other.Go(func() { n.takeTurns(&in) })
+	n.takeTurns(&in)
+	other.Wait()
 	// Nobody else closes the transport but stop itself: it gave up.
 	if first, _ := n.stop(canceled(), n.failure()); first {
 		n.log.Error("node stopped", "error", n.Err())
+	}
+}
+
+// inflow is what those who decode messages agree on: who takes one out of the transport
+// deals with it when the one before it was dealt with. So they keep their order, and none
+// is handed from one goroutine to another.
+type inflow struct {
+	turn chan struct{} // capacity 1: full while one is taken out
+	last chan struct{} // closed when the last one that was taken out has been dealt with; nil: there was none
+}
+
+// takeTurns deals with every other message, or so.
+func (n *Node) takeTurns(in *inflow) {
+	decoder := n.codec.Decoder()
+	for {
+		in.turn <- struct{}{}
+		p, ok := <-n.transport.Receive()
+		before, done := in.last, make(chan struct{})
+		in.last = done
+		<-in.turn
+		if !ok {
+			return
+		}
+		m, err := decoder.Decode(p.Bytes) // outside of all locks
+		if err == nil && m.CatchUp {
+			m.Own()
+		}
+		if before != nil {
+			<-before
+		}
+		n.take(p, m, err)
+		close(done)
+		if p.Release != nil && (m == nil || m.Digest.Parts <= 1) { // the engine keeps parts
+			p.Release()
+		}
+	}
+}
+
+// take gives a message to the engine, unless it could not be decoded.
+func (n *Node) take(p transport.Packet, m *engine.Message, err error) {
+	if err != nil {
+		n.drop(err)
+		return
+	}
+	n.counters.received(p.Channel, m.Kind, len(p.Bytes))
+	var conflicts []engine.SpaceStatus
+	err = n.do(func(now time.Time) (engine.Output, error) {
+		out, err := n.engine.Step(now, m)
+		conflicts = n.newConflicts()
+		return out, err
+	})
+	for _, s := range conflicts {
+		n.log.Error("a space has models of two types: nothing sensible comes of it", "space", s.Space, "here", s.Type, "elsewhere", s.Conflict)
+	}
+	if err != nil && !errors.Is(err, ErrClosed) {
+		n.drop(err)
 	}
 }
 
@@ -45,6 +88,10 @@ func (n *Node) send(e engine.Envelope) {
 	if e.Stream {
 		ch = transport.Stream
 	}
+	if s, ok := n.transport.(transport.FuncSender); ok && e.Stream && e.Size > 0 {
+		n.sendLarge(s, e)
+		return
+	}
 	b := n.codec.Encode(e.Message)
 	size := len(b) // b is the transport's once it is sent
 	if err := n.transport.Send(e.To, ch, b); err != nil {
@@ -52,6 +99,18 @@ func (n *Node) send(e engine.Envelope) {
 		return
 	}
 	n.counters.sent(ch, e.Message.Kind, size)
+}
+
+// sendLarge has a message encoded where it is written, while others are made.
+func (n *Node) sendLarge(s transport.FuncSender, e engine.Envelope) {
+	err := s.SendFunc(e.To, e.Size, func(b []byte) []byte {
+		longer := n.codec.Append(b, e.Message)
+		n.counters.sent(transport.Stream, e.Message.Kind, len(longer)-len(b))
+		return longer
+	})
+	if err != nil {
+		n.drop(err)
+	}
 }
 
 // drop counts a message that was refused, here or by the transport, and logs the

@@ -85,6 +85,8 @@ var (
 	descRefused    = desc("batches_refused_total", "Batches that were not applied.")
 	descGaps       = desc("gaps_total", "Batches that began after what is known.")
 	descPulls      = desc("pulls_total", "Requests for more.")
+	descCatchUps   = desc("catch_ups_total", "Times that this node began to fetch much from one peer.")
+	descCatchUp    = desc("catch_up_versions", "Of what this node is fetching from a peer: what came, and what is still lacking; 0 while it does not catch up.", "state")
 	descHeld       = desc("held_total", "Batches cut short because a clock ran ahead.")
 	descForks      = desc("forks_total", "Updates seen with two contents.")
 	descEpochs     = desc("epochs_total", "New epochs that this node took after its start.")
@@ -133,6 +135,7 @@ var scalars = []struct {
 	{descLiveGaps, func(s engine.Stats) uint64 { return s.LiveGaps }},
 	{descGaps, func(s engine.Stats) uint64 { return s.Gaps }},
 	{descPulls, func(s engine.Stats) uint64 { return s.Pulls }},
+	{descCatchUps, func(s engine.Stats) uint64 { return s.CatchUps }},
 	{descHeld, func(s engine.Stats) uint64 { return s.Held }},
 	{descForks, func(s engine.Stats) uint64 { return s.Forks }},
 	{descEpochs, func(s engine.Stats) uint64 { return s.Epochs }},
@@ -160,7 +163,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		descExchanges, descUpdates, descLive, descLinks, descBytes, descMessages, descDropped, descTransport,
-		descRetired, descLag, descBlocked, descDeadBytes, descClean, descPending, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
+		descRetired, descLag, descBlocked, descDeadBytes, descClean, descPending, descCatchUp, descReplicas, descMembers, descRetained, descTombstones, descExpired, descStored, descLimit, descQuota,
 		descWatchers, descUnseen,
 	} {
 		ch <- d
@@ -206,6 +209,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descClean, clean)
 	gauge(descPending, float64(status.Pending))
+	gauge(descCatchUp, float64(status.CatchUp.Have), "have")
+	gauge(descCatchUp, float64(status.CatchUp.Want-status.CatchUp.Have), "lacking")
 	gauge(descReplicas, float64(status.Vector.Len()))
 	gauge(descRetired, float64(status.Retired))
 	gauge(descBlocked, float64(len(status.Waiting)))

@@ -105,6 +105,11 @@ type Member struct {
 	Metadata []byte
 }
 
+// CatchUp is how far a node has got that fetches much from one peer: its name, and how
+// many versions came of those that the peer had and the node did not. Versions count what
+// was overwritten, too.
+type CatchUp = engine.CatchUp
+
 // Status is a node's view of itself and of the data.
 type Status struct {
 	Self    clock.Replica
@@ -112,6 +117,7 @@ type Status struct {
 	Clean   bool // the models' state is exact for everything in Vector (R4)
 	Vector  clock.Vector
 	Pending uint64               // versions that peers know and this node does not, as last seen
+	CatchUp CatchUp              // of a node that fetches much from one peer; zero: it does not
 	Peers   int                  // alive or suspect members besides this one
 	Links   int                  // connections over which live updates come and go
 	Rates   flowcontrol.Rates    // of this node's writes; Maximum is infinite while they are not held back
@@ -188,7 +194,7 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 		Self:    clock.Replica{Node: cfg.Name, Epoch: uint64(max(now.UnixMilli(), 1))},
 		Cluster: cfg.Cluster, Codec: n.codec, Rand: rand.New(rand.NewSource(seed)),
 		Interval: cfg.Interval, MinInterval: cfg.MinInterval, MaxInterval: cfg.MaxInterval,
-		Budget: cfg.Budget, Order: cfg.Order, Flow: n.throttle.flow(), MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
+		Budget: cfg.Budget, Window: cfg.Window, Order: cfg.Order, Flow: n.throttle.flow(), MaxDatagram: cfg.MaxDatagram, MaxUpdate: cfg.MaxUpdate,
 		Collect: true, RemoveAfter: cfg.RemoveAfter, ReportInterval: cfg.ReportInterval, Joining: joining, JoinTimeout: joinTimeout,
 	})
 	if err != nil {
@@ -215,6 +221,7 @@ func (n *Node) Status() Status {
 	s.Vector = n.engine.Vector()
 	s.Pending = n.engine.Pending()
 	s.Links = n.engine.Links()
+	s.CatchUp = n.engine.CatchUp(time.Now())
 	s.Rates = n.throttle.rates(time.Now())
 	s.Spaces = slices.DeleteFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Space == metadataSpace })
 	s.Stats = n.engine.Stats()

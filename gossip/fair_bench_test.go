@@ -1,0 +1,158 @@
+package gossip_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// BenchmarkBesideCatchUp is what others notice of a newcomer that fetches a million
+// keys: three nodes write 100 times a second each, and what is measured is how old each
+// write is when it shows at the other two; first while nothing else happens, then while
+// newcomers, one after the other, fetch everything from one of the three. ratio is of
+// the 99th percentiles.
+func BenchmarkBesideCatchUp(b *testing.B) {
+	const (
+		keys     = 1_000_000
+		measured = 5 * time.Second
+	)
+	c := startChatter(b, keys)
+	for b.Loop() {
+		quiet := c.ages(measured, nil)
+		loads := 0
+		busy := c.ages(measured, func(ctx context.Context) {
+			for ; ctx.Err() == nil; loads++ {
+				c.newcomer(ctx, keys)
+			}
+		})
+		b.ReportMetric(quiet.Seconds()*1e3, "ms/p99-alone")
+		b.ReportMetric(busy.Seconds()*1e3, "ms/p99-beside")
+		b.ReportMetric(float64(busy)/float64(quiet), "ratio")
+		b.ReportMetric(float64(loads), "catch-ups")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// chatter are three nodes that write all the time.
+type chatter struct {
+	b     *testing.B
+	nodes []*gossip.Node
+	maps  []*model.Map[[]byte]
+	count int
+
+	mu   sync.Mutex
+	seen []time.Duration // ages of writes when they showed
+}
+
+// startChatter starts the nodes with so many keys.
+func startChatter(b *testing.B, keys int) *chatter {
+	c := &chatter{b: b}
+	ctx := b.Context()
+	value := make([]byte, 100)
+	for i := range 3 {
+		_, m := c.join(fmt.Sprint("node-", i))
+		for k := 0; i == 0 && k < keys; k++ {
+			if err := m.Set(ctx, key("data", k), value); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for m.Len() < keys {
+			time.Sleep(5 * time.Millisecond) // polling a benchmark's start, not ordering events
+		}
+		c.maps = append(c.maps, m)
+	}
+	var loops sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	b.Cleanup(func() { stop(); loops.Wait() })
+	for i := range c.maps {
+		loops.Go(func() { c.write(ctx, i) })
+		loops.Go(func() { c.watch(ctx, i) })
+	}
+	return c
+}
+
+// join starts a node that knows the others.
+func (c *chatter) join(name string) (*gossip.Node, *model.Map[[]byte]) {
+	var seeds []string
+	for _, n := range c.nodes {
+		seeds = append(seeds, n.Status().Addr)
+	}
+	n, err := gossip.Start(c.b.Context(), gossip.Config{Name: name, Bind: "127.0.0.1:0", Join: seeds, Flow: gossip.FlowOff})
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	m := new(model.Map[[]byte])
+	if err := n.Attach("map", m); err != nil {
+		c.b.Fatal(err)
+	}
+	if len(c.nodes) < 3 {
+		c.nodes = append(c.nodes, n)
+		c.b.Cleanup(func() { n.Close() })
+	}
+	return n, m
+}
+
+// newcomer starts a node, and ends it when it has everything.
+func (c *chatter) newcomer(ctx context.Context, keys int) {
+	c.count++
+	n, m := c.join(fmt.Sprint("newcomer-", c.count))
+	defer n.Close()
+	for m.Len() < keys && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond) // polling a benchmark's end, not ordering events
+	}
+}
+
+// write sets one of ten keys of a node to the present time, again and again.
+func (c *chatter) write(ctx context.Context, node int) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		at, _ := time.Now().MarshalBinary()
+		if err := c.maps[node].Set(ctx, fmt.Sprintf("live/%d/%d", node, i%10), at); err != nil && ctx.Err() == nil {
+			c.b.Error(err)
+			return
+		}
+	}
+}
+
+// watch notes how old the others' writes are when they show.
+func (c *chatter) watch(ctx context.Context, node int) {
+	own := c.nodes[node].Status().Self.Node
+	for change := range c.maps[node].Watch(ctx, model.WatchConfig{Prefix: "live/"}) {
+		var at time.Time
+		if change.Replica.Node == own || at.UnmarshalBinary(change.Value) != nil {
+			continue
+		}
+		c.mu.Lock()
+		c.seen = append(c.seen, time.Since(at))
+		c.mu.Unlock()
+	}
+}
+
+// ages returns the 99th percentile of ages in a while, in which something else happens.
+func (c *chatter) ages(d time.Duration, other func(context.Context)) time.Duration {
+	ctx, cancel := context.WithTimeout(c.b.Context(), d)
+	defer cancel()
+	c.mu.Lock()
+	c.seen = nil
+	c.mu.Unlock()
+	if other != nil {
+		other(ctx)
+	}
+	<-ctx.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slices.Sort(c.seen)
+	return c.seen[len(c.seen)*99/100]
+}
