@@ -318,10 +318,8 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 		if !r.rebases {
 			e.adoptFloors(p, step.Hashes)
 		}
+		e.noteFloors(r, step.Hashes)
 		for _, h := range step.Hashes {
-			if e.rebase.union == r && h.Floor > 0 {
-				e.rebase.floors[h.Replica] = max(e.rebase.floors[h.Replica], h.Floor)
-			}
 			if own := e.lookup(h.Replica); own != nil && e.hashOf(own, s, h.Through) != h.Hash {
 				r.todo = append(r.todo, Range{Replica: h.Replica, Through: h.Through})
 				added++
@@ -348,6 +346,19 @@ func (e *Engine) drive(now time.Time, p *peer, s *space, step *RepairStep, out *
 	}
 }
 
+// noteFloors notes the peer's floors, if a repair is the union of a rebase: what it does not
+// retain may have been collected.
+func (e *Engine) noteFloors(r *repair, theirs []ReplicaHash) {
+	if e.rebase.union != r {
+		return
+	}
+	for _, h := range theirs {
+		if h.Floor > 0 {
+			e.rebase.floors[h.Replica] = max(e.rebase.floors[h.Replica], h.Floor)
+		}
+	}
+}
+
 // ask asks for the dots of the next range.
 func (e *Engine) ask(now time.Time, p *peer, s *space, out *Output) {
 	step := &RepairStep{Phase: RepairAsk, Space: s.name, Range: p.repair.todo[0]}
@@ -365,6 +376,7 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 		rep.todo[0].Replica != g.Replica || rep.todo[0].From != g.From {
 		return false
 	}
+	e.noteFloors(rep, step.Hashes)
 	send, only, want := e.difference(r, s, step)
 	if e.rebase.union == rep && e.rebase.removes {
 		want = nil

@@ -101,7 +101,11 @@ func (e *Engine) listDots(s *space, g Range) *RepairStep {
 		}
 		dots = append(dots, RepairDot{en.update.Version, en.content})
 	}
-	return &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
+	step := &RepairStep{Phase: RepairDots, Space: s.name, Range: g, Dots: dots}
+	if r.floor > 0 { // it may have risen since the hashes
+		step.Hashes = []ReplicaHash{{Replica: r.id, Floor: r.floor}}
+	}
+	return step
 }
 
 // difference compares a run of r with a peer's: of forks here the larger, what only

@@ -25,7 +25,7 @@ type checker struct {
 	agreed  map[uint64]*agreed              // by hash of the vector
 	order   []uint64                        // of agreed, oldest first
 	fresh   []*record                       // scratch
-	lost    bool                            // somebody has given up waiting for what superseded something (R12)
+	lost    bool                            // somebody has given up waiting for what superseded something (R12), or taken it away (R13)
 	forgot  clock.Vector                    // what those knew who did, at that moment
 	late    bool                            // something was shown that is older than what was collected (R11)
 	final   map[clock.Replica]clock.Version // of replicas that have vanished somewhere (R13)
@@ -238,13 +238,19 @@ func (c *checker) node(n *Node) {
 		w.due = c.sim.events + uint64(retained/checkedPerEvent)
 	}
 	if g := n.engine.Stats().GivenUp; g > w.givenUp {
-		w.givenUp, c.lost = g, true
-		c.forgot.Merge(w.vector)
+		w.givenUp = g
+		c.giveUp(w.vector)
 	}
 	if d := n.engine.Stats().Damaged; d > 0 {
 		_ = c.sim.violate("R12", n, "it takes %d updates for damaged, and nobody damaged any", d)
 	}
 	c.checkValue(n)
+}
+
+// giveUp notes that a node that knew this does not count on what it may have superseded.
+func (c *checker) giveUp(knew clock.Vector) {
+	c.lost = true
+	c.forgot.Merge(knew)
 }
 
 // agree remembers what holds for a vector.

@@ -17,7 +17,11 @@ func (c *checker) checkGrowth(n *Node, before glance) {
 	}
 	self := clock.Replica{Node: n.name, Epoch: before.epoch}
 	for r, version := range before.vector.All() {
-		if now.Version(r) < version && (r != self || before.epoch == n.watch.epoch) && !c.isCut(n, r) {
+		switch {
+		case now.Version(r) >= version || r == self && before.epoch != n.watch.epoch:
+		case c.isCut(n, r):
+			c.giveUp(before.vector) // what it superseded may be gone everywhere
+		default:
 			_ = c.sim.violate("I1", n, "the vector went from %v to %v", before.vector, now)
 			return
 		}

@@ -31,3 +31,25 @@ func TestSwarmSeedsOfModels(t *testing.T) {
 		})
 	}
 }
+
+// Runs of the swarm that broke an invariant once, and why.
+func TestSwarmSeeds(t *testing.T) {
+	for _, tt := range []struct {
+		seed int64
+		why  string
+	}{
+		{51407, "the peer of a rebase collected tombstones between the hashes and the dots of the union"},
+		{30096, "what a node wrote that was declared lost was taken away, and with it what it had superseded"},
+	} {
+		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
+			t.Parallel()
+			s, err := newSwarm(tt.seed, weakness{}, nil)
+			if err == nil {
+				err = s.run()
+			}
+			if err != nil {
+				t.Errorf("%s: %v", tt.why, err)
+			}
+		})
+	}
+}
