@@ -15,8 +15,9 @@ type live struct {
 	order  []*link // ascending by peer
 	fresh  []*replica
 	number uint64 // of the last live message
-	covers bool   // every living peer has a link
 	told   uint64 // changes of the vector that others hear of without this node's rounds
+	relays bool   // what is applied now is passed on
+	neighbourhood
 }
 
 // link is what is kept of a link for its present life. What its far end is known to
@@ -28,6 +29,9 @@ type link struct {
 	flight []flight // live messages without a receipt, oldest first
 	weight int      // of flight
 	moved  time.Time
+
+	refused map[*replica]bool // the far end gets them over other links
+	spare   map[*replica]bool // this node does
 }
 
 // flight is a live message on its way.
@@ -64,56 +68,41 @@ type LiveEnvelope struct {
 // SetLink tells that there is a link to a peer: a connection over which messages arrive
 // in order until it breaks. Called again for a link that is there it means that that
 // one broke, and another took its place. The first of the two ends by name begins an
-// exchange, and who waits to be admitted: what was lost with an earlier link comes with
-// it.
+// exchange, and who has sent something that may be lost, or waits to be admitted: what was
+// lost with an earlier link comes with it.
 func (e *Engine) SetLink(now time.Time, peer string, up bool) Output {
 	var out Output
 	i, ok := slices.BinarySearchFunc(e.live.order, peer, func(l *link, n string) int { return strings.Compare(l.peer, n) })
+	if !up && !ok {
+		return out
+	}
+	lost := ok && e.live.order[i].weight > 0
+	if ok {
+		e.loseSource(now, peer, &out)
+	}
 	switch {
-	case up && !ok:
+	case !up:
+		delete(e.live.links, peer)
+		e.live.order = slices.Delete(e.live.order, i, i+1)
+	case !ok:
 		if e.live.links == nil {
 			e.live.links = map[string]*link{}
 		}
 		l := &link{peer: peer}
 		e.live.links[peer] = l
 		e.live.order = slices.Insert(e.live.order, i, l)
-	case !up && ok:
-		if e.live.order[i].weight > 0 {
-			e.hurry(now)
-		}
-		delete(e.live.links, peer)
-		e.live.order = slices.Delete(e.live.order, i, i+1)
-	case !up:
-		return out
 	}
-	e.cover()
+	e.live.stale = true
 	e.resetLink(peer)
 	p := e.peers[peer]
 	switch {
-	case !up || p == nil || p.state == PeerRemoved:
-	case e.isBusy(now, p):
+	case p == nil || p.state == PeerRemoved:
+	case !up && lost, up && e.isBusy(now, p):
 		e.hurry(now)
-	case e.self.Node < peer, e.IsJoining(now):
+	case up && (lost || e.self.Node < peer || e.IsJoining(now)):
 		e.begin(now, p, &out)
 	}
 	return out
-}
-
-// meshNodes is the largest cluster in which every node has a link to every other.
-const meshNodes = 16
-
-// Neighbours returns the peers to which this node wants links, ascending.
-func (e *Engine) Neighbours() []string {
-	var all []string
-	for _, p := range e.peerOrder {
-		if p.state == PeerAlive {
-			all = append(all, p.name)
-		}
-	}
-	if len(all) >= meshNodes {
-		return nil
-	}
-	return all
 }
 
 // Links returns how many links there are.
@@ -126,20 +115,9 @@ func (e *Engine) resetLink(peer string) {
 	if l == nil {
 		return
 	}
-	l.sent, l.flight, l.weight = map[*replica]clock.Version{}, nil, 0
+	*l = link{peer: peer, sent: map[*replica]clock.Version{}, refused: map[*replica]bool{}, spare: map[*replica]bool{}}
 	for _, r := range e.live.fresh {
 		l.sent[r] = r.version
-	}
-}
-
-// cover notes whether all living peers have links.
-func (e *Engine) cover() {
-	e.live.covers = len(e.live.order) > 0
-	for _, p := range e.peerOrder {
-		if p.state == PeerAlive && e.live.links[p.name] == nil {
-			e.live.covers = false
-			return
-		}
 	}
 }
 
@@ -155,10 +133,19 @@ func (e *Engine) freshen(r *replica, out *Output) {
 	out.Fresh = true
 }
 
-// noteTold notes that what has changed since before, of one replica, needs no rounds:
-// its writer has links to this node and, as far as one can know, to all others.
-func (e *Engine) noteTold(r *replica, before uint64) {
-	if p := e.peers[r.id.Node]; e.live.covers && p != nil && p.epoch == r.id.Epoch && e.live.links[p.name] != nil {
+// noteApplied notes that a replica has changed since before. Others need no rounds to hear
+// of it if this node passes it on over links, or if its writer has links to this node and, as
+// far as one can know, to all others. What is not passed on no link lacks.
+func (e *Engine) noteApplied(r *replica, before uint64) {
+	if r.fresh && !e.live.relays {
+		for _, l := range e.live.order {
+			l.raise(r, r.version)
+		}
+	}
+	p := e.peers[r.id.Node]
+	switch {
+	case !e.isLinked():
+	case e.live.relays, !e.isSparse() && p != nil && p.epoch == r.id.Epoch && e.live.links[p.name] != nil:
 		e.live.told += e.changes - before
 	}
 }
@@ -209,10 +196,10 @@ func (e *Engine) hearOnLink(m *Message) {
 	}
 	for _, r := range e.live.fresh {
 		l.raise(r, versionOf(m.Digest.Entries, r.id))
-		for i := range m.Batches {
-			if m.Batches[i].Replica == r.id {
-				l.raise(r, m.Batches[i].Through)
-			}
+	}
+	for i := range m.Batches {
+		if r := e.lookup(m.Batches[i].Replica); r != nil {
+			l.raise(r, m.Batches[i].Through)
 		}
 	}
 }
@@ -252,16 +239,21 @@ type feeding struct {
 	lacked []candidate
 }
 
-// lackedOn returns what the far end of a link lacks of fresh replicas. What it wrote
-// itself is not sent back.
+// lackedOn returns what the far end of a link lacks of fresh replicas.
 func (e *Engine) lackedOn(l *link) []candidate {
 	var all []candidate
 	for _, r := range e.live.fresh {
-		if from := l.cursor(r); from < r.version && r.id.Node != l.peer && !r.over {
+		if from := l.cursor(r); from < r.version && e.goesTo(l, r) {
 			all = append(all, candidate{r, from})
 		}
 	}
 	return all
+}
+
+// goesTo reports whether updates of a replica go over a link: they are not the far end's
+// own, which may have refused them.
+func (e *Engine) goesTo(l *link, r *replica) bool {
+	return r.id.Node != l.peer && !r.over && !(e.isSparse() && l.refused[r])
 }
 
 // feed makes one live message.
@@ -329,14 +321,15 @@ func (e *Engine) gather(m *Message, lacked []candidate, closing bool) []clock.Ve
 	return through
 }
 
-// forgetFresh forgets a replica of which nothing is known any more.
-func (e *Engine) forgetFresh(r *replica) {
-	if !r.fresh {
-		return
+// forgetLive forgets a replica of which nothing is known any more.
+func (e *Engine) forgetLive(r *replica) {
+	if r.fresh {
+		e.live.fresh = slices.DeleteFunc(e.live.fresh, func(o *replica) bool { return o == r })
 	}
-	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(o *replica) bool { return o == r })
 	for _, l := range e.live.order {
 		delete(l.sent, r)
+		delete(l.refused, r)
+		delete(l.spare, r)
 	}
 }
 
@@ -353,7 +346,7 @@ func (e *Engine) expireLinks(now time.Time) {
 func (e *Engine) settleFresh() {
 	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(r *replica) bool {
 		for _, l := range e.live.order {
-			if l.cursor(r) < r.version && r.id.Node != l.peer && !r.over {
+			if l.cursor(r) < r.version && e.goesTo(l, r) {
 				return false
 			}
 		}
