@@ -285,8 +285,16 @@
 // superseded. Nothing else of live updates is bounded by a budget, or counts for one: what
 // they leave behind shows in digests, and flow control sees it there.
 //
-// While all living peers have links, news do not bring rounds forward; they go on at their
-// own pace. In a cluster of more than 16 nodes there are no links ([Engine.Neighbours]).
+// While all wanted links are there, news do not bring rounds forward; they go on at their
+// own pace.
+//
+// In a cluster of more than Config.Mesh nodes each wants about log2 N + 3 links
+// ([Engine.Neighbours]), and nodes pass on what comes over a link, or in a small exchange.
+// Who gets a writer's updates twice refuses them on all links but the one over which they
+// come first, by PRUNE; so a tree remains for each writer. When that link breaks, or
+// exchanges are ahead of it three times in a row, it asks for them on the others again, by
+// GRAFT, from where it is. Of 20 nodes that all write, 8 links each, each gets less than 5 %
+// twice from the second or third write of each on (TestLiveTree).
 //
 // # Rounds
 //

@@ -156,6 +156,7 @@ func TestLiveTree(t *testing.T) {
 	for i := range 10 {
 		twice = append(twice, round(i))
 	}
+	t.Log("came again:", twice)
 	const once = nodes * (nodes - 1)
 	if last := twice[len(twice)-1]; last > once/20 || twice[0] < once/2 {
 		t.Errorf("so many updates came again: %v, of %d that came", twice, once)
