@@ -280,8 +280,8 @@
 // by name, of a new link. What is sent in exchanges to a peer with a link goes over the
 // link, too, in order.
 //
-// A RECEIPT says up to which LIVE the far end has dealt with, every 64 KiB; without it a
-// link carries no more than 256 KiB, and what is more waits in the log, where it may be
+// A RECEIPT says up to which LIVE the far end has dealt with, every 16 KiB; without it a
+// link carries no more than 64 KiB, and what is more waits in the log, where it may be
 // superseded. Nothing else of live updates is bounded by a budget, or counts for one: what
 // they leave behind shows in digests, and flow control sees it there.
 //
@@ -293,8 +293,8 @@
 // Who gets a writer's updates twice refuses them on all links but the one over which they
 // come first, by PRUNE; so a tree remains for each writer. When that link breaks, or
 // exchanges are ahead of it three times in a row, it asks for them on the others again, by
-// GRAFT, from where it is. Of 20 nodes that all write, 8 links each, each gets less than 5 %
-// twice from the second or third write of each on (TestLiveTree).
+// GRAFT, from where it is. When each of 20 nodes, with about 8 links each, has written three
+// times, next to nothing comes twice any more (TestLiveTree).
 //
 // # Rounds
 //

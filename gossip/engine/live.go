@@ -50,7 +50,7 @@ type heard struct {
 const (
 	// liveWindow is the weight of live messages that one link carries without a receipt:
 	// what is more waits in the log, where it may be superseded.
-	liveWindow = 256 << 10
+	liveWindow = 64 << 10
 	// receiptEvery is the weight after which a receipt is due; both ends weigh alike, so a
 	// link that is full gets one.
 	receiptEvery = liveWindow / 4

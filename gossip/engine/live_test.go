@@ -153,7 +153,7 @@ func TestLiveTree(t *testing.T) {
 	}
 	exchanges := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started })
 	var twice []uint64
-	for i := range 10 {
+	for i := range 6 {
 		twice = append(twice, round(i))
 	}
 	t.Log("came again:", twice)
