@@ -18,8 +18,8 @@ type neighbourhood struct {
 // Neighbours returns the peers to which this node wants links: all living ones in a
 // cluster of up to Config.Mesh nodes; else the next one on a ring and some more, by hashes of names,
 // so that all have about log2 N + 3 links, theirs and those of others, that few of them
-// change when a node comes or goes, and that all nodes are connected. The slice is the
-// engine's.
+// change when a node comes or goes, and that all nodes are connected. The slice is never
+// written again.
 func (e *Engine) Neighbours() []string {
 	e.lookAround()
 	return e.live.wanted
