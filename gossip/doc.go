@@ -113,6 +113,8 @@
 //   - A cluster is not held back either while gossip keeps up. Its capacity is taken to
 //     be what exchanges carry that follow each other after Config.MinInterval, and
 //     reduced for as long as backlogs show that less than that takes place.
+//   - What links have brought in time is no backlog. The capacity is that of exchanges
+//     all the same: they have to carry everything when links break.
 //   - Under overload all who want more than there is get the same rate, those who want
 //     little get what they want, and nobody gets less than 1 % of an equal share.
 //   - An update in whose place another one comes before any message had it costs
