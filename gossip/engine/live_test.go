@@ -23,7 +23,7 @@ func linked(t *testing.T, seed int64, n int, cfg engine.Config) *world {
 // A write is on all nodes after one message over each link, without a round; nothing
 // that it has is sent to anybody twice (DESIGN §7).
 func TestLiveCrossesAPairOnce(t *testing.T) {
-	const nodes, writes = 8, 400
+	const nodes, writes = 8, 120
 	w := linked(t, 1, nodes, rare)
 	w.faults.delay = 20 * time.Millisecond
 	rounds := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started })
@@ -53,7 +53,7 @@ func TestLiveCrossesAPairOnce(t *testing.T) {
 // What nodes write to the same keys at the same time leaves holes that the others close;
 // no live message makes a node dirty (checkLive), and nothing is left behind.
 func TestLiveContention(t *testing.T) {
-	for seed := range int64(20) {
+	for seed := range int64(8) {
 		w := linked(t, seed, 5, engine.Config{})
 		w.faults.delay = 10 * time.Millisecond
 		for range 200 {
@@ -67,7 +67,7 @@ func TestLiveContention(t *testing.T) {
 // A link that breaks takes with it what was under way; the exchange that begins the next
 // one brings it.
 func TestLiveBrokenLink(t *testing.T) {
-	for seed := range int64(10) {
+	for seed := range int64(6) {
 		w := linked(t, seed, 4, rare)
 		w.faults.delay = 10 * time.Millisecond
 		for i := range 100 {
