@@ -24,7 +24,7 @@ const (
 
 const (
 	channels = int(transport.Stream) + 1
-	kinds    = int(engine.Receipt) + 1
+	kinds    = int(engine.Graft) + 1
 )
 
 func (c *counters) sent(ch transport.Channel, k engine.Kind, size int) {

@@ -79,15 +79,16 @@
 //
 // A node keeps a connection, a link, to each other one, in clusters of up to 16. What it
 // writes goes out over all of them at once, encoded once; what is written while a message
-// is on its way to the network goes with the next. Nothing is sent to who is known to have
+// is on its way to the network goes with the next. In larger clusters nodes have about
+// log2 N + 3 links and pass on what is new. Nothing is sent to who is known to have
 // it, and what is overwritten before its turn comes is not sent at all. A peer that does
-// not keep up has at most 256 KiB of such updates under way; the rest waits where it is
+// not keep up has at most 64 KiB of such updates under way; the rest waits where it is
 // kept anyway, and holds up nobody else.
 //
 // Links promise nothing. Rounds go on once per Config.Interval, and less often while
-// nothing changes; they find what was missed. While some living peer has no link, because
-// the cluster is larger, connections are refused, or Config.RoundsOnly is set, rounds carry
-// everything: then a node with something new begins an exchange within Config.MinInterval.
+// nothing changes; they find what was missed. While some link cannot be made, because
+// connections are refused, say, or with Config.RoundsOnly, rounds carry everything: then a
+// node with something new begins an exchange within Config.MinInterval.
 //
 // # Catching up
 //
@@ -112,6 +113,8 @@
 //   - A cluster is not held back either while gossip keeps up. Its capacity is taken to
 //     be what exchanges carry that follow each other after Config.MinInterval, and
 //     reduced for as long as backlogs show that less than that takes place.
+//   - What links have brought in time is no backlog. The capacity is that of exchanges
+//     all the same: they have to carry everything when links break.
 //   - Under overload all who want more than there is get the same rate, those who want
 //     little get what they want, and nobody gets less than 1 % of an equal share.
 //   - An update in whose place another one comes before any message had it costs
@@ -204,7 +207,8 @@
 //	scuttlebutt_links                                       links      connections over which live updates come and go
 //	scuttlebutt_bytes_total             direction, channel  bytes      sent and received, by datagram and stream, as encoded
 //	scuttlebutt_messages_total          direction, kind     messages   syn, ack, fin, pull, push, repair, live (fresh updates),
-//	                                                                   receipt (of live ones)
+//	                                                                   receipt (of live ones), prune and graft (of which
+//	                                                                   writers live ones are wanted, in a large cluster)
 //	scuttlebutt_dropped_total           reason              messages   received: version, cluster, malformed, refused (by the
 //	                                                                   protocol); to be sent: no_peer, queue_full, too_large,
 //	                                                                   closed, send (anything else)

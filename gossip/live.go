@@ -35,6 +35,24 @@ func (n *Node) feed() {
 	}
 }
 
+// slice is how long what is new waits for a processor before who writes more gives way: as
+// long as the scheduler lets anybody have one.
+const slice = 10 * time.Millisecond
+
+// wakeFeeder tells the loop that feeds links that there is something new. Writers that
+// never wait could keep all processors from it, and from those who deliver.
+func (n *Node) wakeFeeder() {
+	select {
+	case n.fresh <- struct{}{}:
+		n.woken.Store(time.Now().UnixNano())
+	default: // it has not seen the last one yet
+		now, woken := time.Now().UnixNano(), n.woken.Load()
+		if now-woken > int64(slice) && n.woken.CompareAndSwap(woken, now) {
+			runtime.Gosched()
+		}
+	}
+}
+
 // feedOnce gives each link that is ready one message at most, and reports whether some
 // of them could take more. Messages are encoded and sent outside of all locks: a later
 // exchange with the same peer may overtake them, which does no harm.

@@ -2,6 +2,7 @@ package gossip_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,4 +183,45 @@ func TestLivePeerDies(t *testing.T) {
 	}
 	_, again := start(t, gossip.Config{Name: "n3", Bind: addr, Interval: time.Hour, Join: []string{all[0].Status().Addr}})
 	waitFor(t, 30*time.Second, "it is back and has all", func() bool { return again.Len() == 20 })
+}
+
+// From when on streams are refused rounds carry what is new, and soon, and what was under
+// way when the links broke.
+func TestStreamsRefused(t *testing.T) {
+	var all []member
+	var seeds []string
+	var refused atomic.Bool
+	for _, name := range []string{"a", "b", "c"} {
+		tr, err := swim.Start(t.Context(), swim.Config{
+			Name: name, Cluster: "scuttlebutt", Bind: "127.0.0.1:0", Join: seeds, Key: []byte("0123456789abcdef"),
+			Cut: func(_, _ string, ch transport.Channel) bool { return ch == transport.Stream && refused.Load() },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = append(seeds, tr.Addr())
+		node, err := gossip.Start(t.Context(), gossip.Config{Name: name, Transport: tr, Interval: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { node.Close() })
+		m := new(model.Map[string])
+		if err := node.Attach("s", m); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, member{node, m})
+	}
+	for _, x := range all {
+		waitFor(t, 20*time.Second, "all have links to each other", func() bool { return x.Status().Links == 2 })
+	}
+	refused.Store(true)
+	for i := range 30 {
+		if err := all[i%3].m.Set(t.Context(), fmt.Sprint(i), "v"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range all {
+		waitFor(t, 10*time.Second, "everything is everywhere", func() bool { return x.m.Len() == 30 })
+		waitFor(t, 10*time.Second, "no link is left", func() bool { return x.Status().Links == 0 })
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -87,6 +88,7 @@ type Node struct {
 
 	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
 	fresh chan struct{} // capacity 1: there is something to feed links with
+	woken atomic.Int64  // when fresh was filled, or somebody gave way since; unix nanoseconds
 	done  chan struct{} // closed when the node is
 	loops sync.WaitGroup
 
@@ -271,10 +273,7 @@ func (n *Node) Err() error {
 func (n *Node) do(f func(now time.Time) (engine.Output, error)) error {
 	out, err := n.ordered(f)
 	if out.Fresh && n.linker != nil {
-		select {
-		case n.fresh <- struct{}{}:
-		default: // the loop has not seen the last one yet
-		}
+		n.wakeFeeder()
 	}
 	return err
 }

@@ -22,6 +22,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 	before, refused, clean := e.changes, e.stats.BatchesRefused, e.Clean()
 	room := e.roomFor(nil, nil, m.Batches)
 	expectChanges(out, m.Batches)
+	e.relaysFrom(m)
 	var gaps []DigestEntry
 	open, closed := false, false
 	for _, x := range m.Exceptions {
@@ -85,6 +86,9 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 			}
 		}
 		e.apply(now, r, b, through, m, out)
+		if e.live.relays && m.Kind != Live {
+			e.missLive(now, r, out)
+		}
 	}
 	if open && !e.cfg.Unsafe.Classic {
 		e.raiseAll(theirs, m.Exceptions)
@@ -231,7 +235,10 @@ func (e *Engine) raiseExceptions(exceptions []clock.Entry) {
 // be new here only if this node was no member then: it cannot tell what is dead (R14).
 func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Version, m *Message, out *Output) {
 	before := e.changes
-	defer func() { e.noteTold(r, before) }()
+	if e.live.relays {
+		e.freshen(r, out)
+	}
+	defer func() { e.noteApplied(r, before) }()
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	for _, u := range b.Updates {
 		if u.Version <= r.version {

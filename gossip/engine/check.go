@@ -30,6 +30,43 @@ func (e *Engine) Check() error {
 			return err
 		}
 	}
+	return e.checkLinks()
+}
+
+// checkLinks compares what is kept of links with what is fresh.
+func (e *Engine) checkLinks() error {
+	fresh := map[*replica]bool{}
+	for _, r := range e.live.fresh {
+		if fresh[r] = true; !r.fresh || e.replicas[r.id] != r {
+			return fmt.Errorf("engine: %v is listed as fresh, and is not", r.id)
+		}
+	}
+	for _, r := range e.order {
+		if r.fresh && !fresh[r] {
+			return fmt.Errorf("engine: %v is fresh, and not listed", r.id)
+		}
+	}
+	for _, l := range e.live.order {
+		weight := 0
+		for _, f := range l.flight {
+			weight += f.weight
+		}
+		if weight != l.weight {
+			return fmt.Errorf("engine: %d are under way to %s, counted %d", weight, l.peer, l.weight)
+		}
+		for _, all := range []map[*replica]bool{l.refused, l.spare} {
+			for r := range all { // order: each is judged alone
+				if e.replicas[r.id] != r {
+					return fmt.Errorf("engine: the link to %s remembers %v, which is forgotten", l.peer, r.id)
+				}
+			}
+		}
+		for r := range l.sent { // order: each is judged alone
+			if !r.fresh {
+				return fmt.Errorf("engine: the link to %s has a cursor of %v, which is not fresh", l.peer, r.id)
+			}
+		}
+	}
 	return nil
 }
 

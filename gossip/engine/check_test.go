@@ -25,6 +25,11 @@ func TestCheckSees(t *testing.T) {
 		"bytes":      "5 bytes",
 		"hash":       "hash",
 		"content":    "hash",
+		"fresh":      "fresh, and not listed",
+		"listed":     "listed as fresh, and is not",
+		"flight":     "counted 1",
+		"cursor":     "has a cursor of",
+		"forgotten":  "which is forgotten",
 	} {
 		w := newWorld(t, 1, 1, engine.Config{})
 		n := w.nodes[0]
@@ -35,6 +40,7 @@ func TestCheckSees(t *testing.T) {
 			us = append(us, u)
 		}
 		give(t, w, n, message(engine.Push, 1, batch(writer, us...)))
+		n.e.SetLink(w.now, "peer", true)
 		n.e.Break(writer, word)
 		if err := n.e.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: Check returns %v, want %q", word, err, want)

@@ -53,6 +53,7 @@ type Config struct {
 	MaxUpdate      int           // bytes of one encoded update (R2); default 1 MiB
 	MaxPeers       int           // peers that are kept track of; default 10,000
 	MaxReplicas    int           // replicas, living and dead; default 100,000
+	Mesh           int           // nodes of the largest cluster in which each has a link to every other; default 16
 	MaxSpaces      int           // spaces, attached or relayed; default 1,000
 	RemoveAfter    time.Duration // a failed peer is a member for so long (R10); default 10 min
 	ReportInterval time.Duration // least time between two reports (R6); default 10 s
@@ -117,6 +118,7 @@ func (c Config) withDefaults() Config {
 	size(&c.MaxPeers, 10_000)
 	size(&c.MaxReplicas, 100_000)
 	size(&c.MaxSpaces, 1_000)
+	size(&c.Mesh, 16)
 	return c
 }
 
@@ -167,6 +169,8 @@ func (c Config) Validate() error {
 		return bad("MaxPeers", "%d", c.MaxPeers)
 	case c.MaxReplicas < 1:
 		return bad("MaxReplicas", "%d", c.MaxReplicas)
+	case c.Mesh < 1:
+		return bad("Mesh", "%d nodes", c.Mesh)
 	case c.MaxSpaces < 1:
 		return bad("MaxSpaces", "%d", c.MaxSpaces)
 	}

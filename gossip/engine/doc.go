@@ -280,13 +280,21 @@
 // by name, of a new link. What is sent in exchanges to a peer with a link goes over the
 // link, too, in order.
 //
-// A RECEIPT says up to which LIVE the far end has dealt with, every 64 KiB; without it a
-// link carries no more than 256 KiB, and what is more waits in the log, where it may be
+// A RECEIPT says up to which LIVE the far end has dealt with, every 16 KiB; without it a
+// link carries no more than 64 KiB, and what is more waits in the log, where it may be
 // superseded. Nothing else of live updates is bounded by a budget, or counts for one: what
 // they leave behind shows in digests, and flow control sees it there.
 //
-// While all living peers have links, news do not bring rounds forward; they go on at their
-// own pace. In a cluster of more than 16 nodes there are no links ([Engine.Neighbours]).
+// While all wanted links are there, news do not bring rounds forward; they go on at their
+// own pace.
+//
+// In a cluster of more than Config.Mesh nodes each wants about log2 N + 3 links
+// ([Engine.Neighbours]), and nodes pass on what comes over a link, or in a small exchange.
+// Who gets a writer's updates twice refuses them on all links but the one over which they
+// come first, by PRUNE; so a tree remains for each writer. When that link breaks, or
+// exchanges are ahead of it three times in a row, it asks for them on the others again, by
+// GRAFT, from where it is. When each of 20 nodes, with about 8 links each, has written three
+// times, next to nothing comes twice any more (TestLiveTree).
 //
 // # Rounds
 //

@@ -65,6 +65,10 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		e.onLive(now, p, m, &out)
 	case Receipt:
 		e.onReceipt(now, p, m, &out)
+	case Prune:
+		e.onPrune(p, m)
+	case Graft:
+		e.onGraft(p, m, &out)
 	}
 	e.hearOnLink(m)
 	if e.stolen {
@@ -84,7 +88,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 func (e *Engine) validate(m *Message) error {
 	d := &m.Digest
 	switch {
-	case m.Kind < Syn || m.Kind > Receipt:
+	case m.Kind < Syn || m.Kind > Graft:
 		return fmt.Errorf("%w: kind %d", ErrMessage, m.Kind)
 	case m.From.Node == "" || len(m.From.Node) > MaxName:
 		return fmt.Errorf("%w: sender's name has %d bytes", ErrMessage, len(m.From.Node))

@@ -83,6 +83,16 @@ func (e *Engine) Break(id clock.Replica, word string) {
 		s.hash.Lo ^= 1
 	case "content":
 		entries[0].content ^= 1
+	case "fresh":
+		r.fresh = true
+	case "listed":
+		e.live.fresh = append(e.live.fresh, r)
+	case "flight":
+		e.live.order[0].weight++
+	case "cursor":
+		e.live.order[0].sent[r] = 1
+	case "forgotten":
+		e.live.order[0].spare[&replica{}] = true
 	default:
 		panic("engine: nothing to break: " + word)
 	}

@@ -106,6 +106,12 @@ func (h *hasher) gone(t *Retirement) Hash {
 	return h.member(clock.Dot{Replica: clock.Replica{Node: t.Node, Epoch: t.Gone}, Version: t.Final}, 0)
 }
 
+// names hashes two names.
+func (h *hasher) names(a, b string) uint64 {
+	h.buf = appendSized(appendSized(h.buf[:0], a), b)
+	return xxh3.HashSeed(h.buf, h.seed)
+}
+
 // proof names what members agree on.
 func (h *hasher) proof(view, outside Hash) uint64 {
 	a, b := view.Bytes(), outside.Bytes()

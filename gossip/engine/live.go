@@ -2,39 +2,10 @@ package engine
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
-
-// live is what the engine keeps for live updates: those that go out at once over
-// links, connections that the caller keeps to peers (DESIGN §7).
-type live struct {
-	links  map[string]*link
-	order  []*link // ascending by peer
-	fresh  []*replica
-	number uint64 // of the last live message
-	covers bool   // every living peer has a link
-	told   uint64 // changes of the vector that others hear of without this node's rounds
-}
-
-// link is what is kept of a link for its present life. What its far end is known to
-// have or was sent of a fresh replica is in sent, or else it is the replica's base; of
-// one that is not fresh it is the vector.
-type link struct {
-	peer   string
-	sent   map[*replica]clock.Version
-	flight []flight // live messages without a receipt, oldest first
-	weight int      // of flight
-	moved  time.Time
-}
-
-// flight is a live message on its way.
-type flight struct {
-	number uint64
-	weight int
-}
 
 // heard is what this node has had of a peer's live messages.
 type heard struct {
@@ -43,335 +14,162 @@ type heard struct {
 	mended time.Time // when it last began an exchange because something was missing
 }
 
-const (
-	// liveWindow is the weight of live messages that one link carries without a receipt:
-	// what is more waits in the log, where it may be superseded.
-	liveWindow = 256 << 10
-	// receiptEvery is the weight after which a receipt is due; both ends weigh alike, so a
-	// link that is full gets one.
-	receiptEvery = liveWindow / 4
-	// maxWhole is how large a live message may be whose holes are closed only if it is
-	// whole.
-	maxWhole = 4 * chunk
-)
-
-// LiveEnvelope is a live message on its way to several peers: it is the same for all.
-type LiveEnvelope struct {
-	To      []string // node names
-	Message *Message
-}
-
-// SetLink tells that there is a link to a peer: a connection over which messages arrive
-// in order until it breaks. Called again for a link that is there it means that that
-// one broke, and another took its place. The first of the two ends by name begins an
-// exchange, and who waits to be admitted: what was lost with an earlier link comes with
-// it.
-func (e *Engine) SetLink(now time.Time, peer string, up bool) Output {
-	var out Output
-	i, ok := slices.BinarySearchFunc(e.live.order, peer, func(l *link, n string) int { return strings.Compare(l.peer, n) })
-	switch {
-	case up && !ok:
-		if e.live.links == nil {
-			e.live.links = map[string]*link{}
-		}
-		l := &link{peer: peer}
-		e.live.links[peer] = l
-		e.live.order = slices.Insert(e.live.order, i, l)
-	case !up && ok:
-		if e.live.order[i].weight > 0 {
-			e.hurry(now)
-		}
-		delete(e.live.links, peer)
-		e.live.order = slices.Delete(e.live.order, i, i+1)
-	case !up:
-		return out
+// onLive takes fresh updates. What is missing before them is fetched in an exchange,
+// begun at once: so it is the only one, however much is missing.
+func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
+	applied, redundant := e.stats.UpdatesApplied, e.stats.UpdatesRedundant
+	whole := e.takesWhole(now, m)
+	rest := m
+	if !whole {
+		rest = e.gaplessPart(m)
 	}
-	e.cover()
-	e.resetLink(peer)
-	p := e.peers[peer]
-	switch {
-	case !up || p == nil || p.state == PeerRemoved:
-	case e.isBusy(now, p):
-		e.hurry(now)
-	case e.self.Node < peer, e.IsJoining(now):
-		e.begin(now, p, &out)
+	before := e.versionsBefore(m)
+	e.applyAll(now, p, rest, nil, out)
+	e.noteSources(now, p, m, before, out)
+	e.stats.LiveApplied += e.stats.UpdatesApplied - applied
+	e.stats.LiveRedundant += e.stats.UpdatesRedundant - redundant
+	if e.misses(now, m) {
+		e.stats.LiveGaps++
+		e.mend(now, p, out)
 	}
-	return out
-}
-
-// meshNodes is the largest cluster in which every node has a link to every other.
-const meshNodes = 16
-
-// Neighbours returns the peers to which this node wants links, ascending.
-func (e *Engine) Neighbours() []string {
-	var all []string
-	for _, p := range e.peerOrder {
-		if p.state == PeerAlive {
-			all = append(all, p.name)
-		}
-	}
-	if len(all) >= meshNodes {
-		return nil
-	}
-	return all
-}
-
-// Links returns how many links there are.
-func (e *Engine) Links() int { return len(e.live.order) }
-
-// resetLink begins a new life of a link: of what was sent before nothing is known. What
-// comes from now on is sent, all else is left to exchanges.
-func (e *Engine) resetLink(peer string) {
-	l := e.live.links[peer]
-	if l == nil {
-		return
-	}
-	l.sent, l.flight, l.weight = map[*replica]clock.Version{}, nil, 0
-	for _, r := range e.live.fresh {
-		l.sent[r] = r.version
+	p.live.number = max(p.live.number, m.Exchange)
+	if p.live.weight += weightOf(m); p.live.weight >= receiptEvery {
+		p.live.weight = 0
+		r := e.message(now, p, Receipt, p.live.number)
+		r.Digest.Entries = []DigestEntry{e.entryOf(m.From)}
+		out.send(p.name, true, r)
 	}
 }
 
-// cover notes whether all living peers have links.
-func (e *Engine) cover() {
-	e.live.covers = len(e.live.order) > 0
-	for _, p := range e.peerOrder {
-		if p.state == PeerAlive && e.live.links[p.name] == nil {
-			e.live.covers = false
-			return
+// misses reports whether some batch of a live message was not applied to its end because
+// of what is missing before it.
+func (e *Engine) misses(now time.Time, m *Message) bool {
+	if m.HLC > clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
+		return false // it may wait for its time
+	}
+	return slices.ContainsFunc(m.Batches, func(b Batch) bool {
+		final, over := e.final(b.Replica)
+		r := e.lookup(b.Replica)
+		switch {
+		case b.Replica == e.self, e.IsVanished(b.Replica), over && b.Through > final:
+			return false // it is never applied
+		case r == nil:
+			return b.From > 0 && len(e.order) < e.cfg.MaxReplicas
 		}
-	}
-}
-
-// freshen notes that what follows in a replica is to go out over links.
-func (e *Engine) freshen(r *replica, out *Output) {
-	if len(e.live.order) == 0 {
-		return
-	}
-	if !r.fresh {
-		r.fresh, r.base = true, r.version
-		e.live.fresh = append(e.live.fresh, r)
-	}
-	out.Fresh = true
-}
-
-// noteTold notes that what has changed since before, of one replica, needs no rounds:
-// its writer has links to this node and, as far as one can know, to all others.
-func (e *Engine) noteTold(r *replica, before uint64) {
-	if p := e.peers[r.id.Node]; e.live.covers && p != nil && p.epoch == r.id.Epoch && e.live.links[p.name] != nil {
-		e.live.told += e.changes - before
-	}
-}
-
-// cursor returns up to where the far end of a link has, or was sent, a replica.
-func (l *link) cursor(r *replica) clock.Version {
-	switch v, ok := l.sent[r]; {
-	case ok:
-		return v
-	case r.fresh:
-		return r.base
-	default:
-		return r.version
-	}
-}
-
-// raise notes that the far end of a link has, or was sent, a replica up to a version.
-func (l *link) raise(r *replica, version clock.Version) {
-	if r.fresh && version > l.cursor(r) {
-		l.sent[r] = version
-	}
-}
-
-// noteSent notes what is sent to peers with links in exchanges. It goes over the link,
-// too, so that it does not come before or after its time.
-func (e *Engine) noteSent(out *Output) {
-	for i := range out.Send {
-		env := &out.Send[i]
-		l := e.live.links[env.To]
-		if l == nil || len(env.Message.Batches) == 0 {
-			continue
-		}
-		env.Stream = true
-		for j := range env.Message.Batches {
-			b := &env.Message.Batches[j]
-			if r := e.lookup(b.Replica); r != nil {
-				l.raise(r, b.Through)
-			}
-		}
-	}
-}
-
-// hearOnLink notes what a message shows that its sender knows.
-func (e *Engine) hearOnLink(m *Message) {
-	l := e.live.links[m.From.Node]
-	if l == nil {
-		return
-	}
-	for _, r := range e.live.fresh {
-		l.raise(r, versionOf(m.Digest.Entries, r.id))
-		for i := range m.Batches {
-			if m.Batches[i].Replica == r.id {
-				l.raise(r, m.Batches[i].Through)
-			}
-		}
-	}
-}
-
-// Feed returns live messages for the links to these peers, which can take more now: one
-// at most for each of them. Those that lack the same get the same message. Output.Fresh
-// says that one is not enough.
-func (e *Engine) Feed(now time.Time, ready []string) Output {
-	var out Output
-	var groups []*feeding
-	for _, name := range ready {
-		l := e.live.links[name]
-		if l == nil || l.weight >= liveWindow {
-			continue
-		}
-		lacked := e.lackedOn(l)
-		if len(lacked) == 0 {
-			continue
-		}
-		i := slices.IndexFunc(groups, func(g *feeding) bool { return slices.Equal(g.lacked, lacked) })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, &feeding{lacked: lacked})
-		}
-		groups[i].links = append(groups[i].links, l)
-	}
-	for _, g := range groups {
-		e.feed(now, g, &out)
-	}
-	e.settleFresh()
-	return out
-}
-
-// feeding is a live message that is made for some links.
-type feeding struct {
-	links  []*link
-	lacked []candidate
-}
-
-// lackedOn returns what the far end of a link lacks of fresh replicas. What it wrote
-// itself is not sent back.
-func (e *Engine) lackedOn(l *link) []candidate {
-	var all []candidate
-	for _, r := range e.live.fresh {
-		if from := l.cursor(r); from < r.version && r.id.Node != l.peer && !r.over {
-			all = append(all, candidate{r, from})
-		}
-	}
-	return all
-}
-
-// feed makes one live message.
-func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
-	e.live.number++
-	m := e.message(now, &peer{}, Live, e.live.number)
-	left := e.gather(m, g.lacked, true)
-	if len(m.Digest.Entries) > 0 && e.cfg.Codec.Size(m) > e.cfg.MaxStream {
-		m.Digest.Entries, m.Batches = nil, nil
-		left = e.gather(m, g.lacked, false)
-	}
-	weight := weigh(m)
-	for _, l := range g.links {
-		for i, c := range g.lacked {
-			l.raise(c.replica, left[i])
-		}
-		if len(m.Batches) == 0 {
-			continue
-		}
-		if len(l.flight) == 0 {
-			l.moved = now
-		}
-		l.flight = append(l.flight, flight{m.Exchange, weight})
-		l.weight += weight
-		out.Fresh = out.Fresh || l.weight < liveWindow && len(e.lackedOn(l)) > 0
-	}
-	if len(m.Batches) == 0 {
-		e.hurry(now) // rounds can bring it
-		return
-	}
-	env := LiveEnvelope{Message: m}
-	for _, l := range g.links {
-		env.To = append(env.To, l.peer)
-	}
-	out.Live = append(out.Live, env)
-}
-
-// gather fills a live message with batches without open holes, and returns up to where
-// each candidate needs no other live message: what has open holes is left to rounds.
-func (e *Engine) gather(m *Message, lacked []candidate, closing bool) []clock.Version {
-	size := e.cfg.Codec.Size(m)
-	room := min(chunk, e.cfg.MaxStream-size)
-	whole := min(maxWhole, e.cfg.MaxStream-size)
-	through := make([]clock.Version, len(lacked))
-	for i, c := range lacked {
-		through[i] = c.from
-		if room <= 0 {
-			continue
-		}
-		g := gatherer{engine: e, candidate: c, room: room, whole: whole, first: len(m.Batches) == 0, closing: closing}
-		var b Batch
-		b, m.Digest.Entries = g.batch(m.Digest.Entries)
-		switch through[i] = b.Through; {
-		case b.Through > b.From:
-		case g.first:
-			through[i] = c.replica.version // in no live message
-			continue
-		default:
-			continue
-		}
-		room, whole = room-g.size, whole-g.size
-		m.Batches = append(m.Batches, b)
-		e.stats.LiveSent += uint64(len(b.Updates))
-	}
-	return through
-}
-
-// forgetFresh forgets a replica of which nothing is known any more.
-func (e *Engine) forgetFresh(r *replica) {
-	if !r.fresh {
-		return
-	}
-	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(o *replica) bool { return o == r })
-	for _, l := range e.live.order {
-		delete(l.sent, r)
-	}
-}
-
-// expireLinks lets links go on that are full, and whose receipts seem to be lost.
-func (e *Engine) expireLinks(now time.Time) {
-	for _, l := range e.live.order {
-		if l.weight >= liveWindow && now.Sub(l.moved) >= e.cfg.Timeout {
-			l.flight, l.weight, l.moved = nil, 0, now
-		}
-	}
-}
-
-// settleFresh forgets about replicas of which all links have everything.
-func (e *Engine) settleFresh() {
-	e.live.fresh = slices.DeleteFunc(e.live.fresh, func(r *replica) bool {
-		for _, l := range e.live.order {
-			if l.cursor(r) < r.version && r.id.Node != l.peer && !r.over {
-				return false
-			}
-		}
-		for _, l := range e.live.order {
-			delete(l.sent, r)
-		}
-		r.fresh = false
-		return true
+		return r.version < b.Through && !r.isHeld(now)
 	})
 }
 
-// weigh is how much a live message counts for in flow control; both ends agree on it.
-func weigh(m *Message) int {
-	n := 0
+// mend begins an exchange with a peer that has sent what cannot be applied. One that is
+// under way may bring it or not: rounds follow soon. While this node catches up nothing
+// is to be mended.
+func (e *Engine) mend(now time.Time, p *peer, out *Output) {
+	switch {
+	case e.catchup.peer != nil && now.Before(e.catchup.until):
+	case p.state != PeerAlive, e.isBusy(now, p), now.Sub(p.live.mended) < e.cfg.MinInterval:
+		e.hurry(now)
+	default:
+		p.live.mended = now
+		e.begin(now, p, out)
+	}
+}
+
+// takesWhole reports whether a live message can be applied as it is, closed holes
+// included: nothing of it has to wait, and all is known that closes its holes.
+func (e *Engine) takesWhole(now time.Time, m *Message) bool {
+	holes := false
 	for i := range m.Batches {
-		for _, u := range m.Batches[i].Updates {
-			n += 64 + len(u.Key) + len(u.Value)
+		b := &m.Batches[i]
+		holes = holes || hasHole(b, e.versionOf(b.Replica))
+	}
+	if !holes {
+		return true
+	}
+	if !e.roomFor(nil, nil, m.Batches) || m.HLC > clock.TimestampOf(now.Add(e.cfg.MaxDrift)) {
+		return false
+	}
+	through := func(id clock.Replica) clock.Version {
+		v := e.versionOf(id)
+		for i := range m.Batches {
+			if m.Batches[i].Replica == id {
+				v = max(v, m.Batches[i].Through)
+			}
+		}
+		return v
+	}
+	for _, d := range m.Digest.Entries {
+		if through(d.Replica) < d.Version {
+			return false
 		}
 	}
-	return max(n, 64)
+	return !slices.ContainsFunc(m.Batches, func(b Batch) bool { return !e.takesBatch(now, &b) })
+}
+
+// takesBatch reports whether a batch of a live message would be applied to its end, or
+// is known.
+func (e *Engine) takesBatch(now time.Time, b *Batch) bool {
+	known := e.versionOf(b.Replica)
+	final, over := e.final(b.Replica)
+	switch r := e.lookup(b.Replica); {
+	case b.From > known, e.IsVanished(b.Replica), over && b.Through > final:
+		return false
+	case b.Through <= known:
+		return true
+	case r != nil && r.isHeld(now), b.Replica == e.self, hasHole(b, known) && !b.Closed:
+		return false
+	}
+	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
+	for _, u := range b.Updates {
+		if u.Version > known && (u.Time > limit || e.spaces[u.Space] == nil || !e.depsKnown(u)) {
+			return false
+		}
+	}
+	return true
+}
+
+// gaplessPart returns what can be applied of a live message whose closed holes cannot.
+func (e *Engine) gaplessPart(m *Message) *Message {
+	part := *m
+	part.Batches = nil
+	for _, b := range m.Batches {
+		if known := e.versionOf(b.Replica); b.From <= known && known < b.Through {
+			b = gaplessAfter(b, known)
+		}
+		part.Batches = append(part.Batches, b)
+	}
+	return &part
+}
+
+// gaplessAfter cuts a batch before the first hole after a version.
+func gaplessAfter(b Batch, known clock.Version) Batch {
+	n := 0
+	for ; n < len(b.Updates); n++ {
+		switch v := b.Updates[n].Version; {
+		case v <= known:
+		case v == known+1:
+			known = v
+		default:
+			b.Updates = b.Updates[:n]
+		}
+	}
+	b.Through, b.Closed = known, false
+	return b
+}
+
+// onReceipt makes room on a link: the peer has dealt with live messages up to this one.
+func (e *Engine) onReceipt(now time.Time, p *peer, m *Message, out *Output) {
+	l := e.live.links[p.name]
+	if l == nil {
+		return
+	}
+	n := 0
+	for n < len(l.flight) && l.flight[n].number <= m.Exchange {
+		l.weight -= l.flight[n].weight
+		n++
+	}
+	if n > 0 {
+		l.flight = slices.Delete(l.flight, 0, n)
+		l.moved = now
+		out.Fresh = len(e.live.fresh) > 0
+	}
 }

@@ -23,7 +23,7 @@ func linked(t *testing.T, seed int64, n int, cfg engine.Config) *world {
 // A write is on all nodes after one message over each link, without a round; nothing
 // that it has is sent to anybody twice (DESIGN §7).
 func TestLiveCrossesAPairOnce(t *testing.T) {
-	const nodes, writes = 8, 400
+	const nodes, writes = 8, 120
 	w := linked(t, 1, nodes, rare)
 	w.faults.delay = 20 * time.Millisecond
 	rounds := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started })
@@ -53,7 +53,7 @@ func TestLiveCrossesAPairOnce(t *testing.T) {
 // What nodes write to the same keys at the same time leaves holes that the others close;
 // no live message makes a node dirty (checkLive), and nothing is left behind.
 func TestLiveContention(t *testing.T) {
-	for seed := range int64(20) {
+	for seed := range int64(8) {
 		w := linked(t, seed, 5, engine.Config{})
 		w.faults.delay = 10 * time.Millisecond
 		for range 200 {
@@ -67,7 +67,7 @@ func TestLiveContention(t *testing.T) {
 // A link that breaks takes with it what was under way; the exchange that begins the next
 // one brings it.
 func TestLiveBrokenLink(t *testing.T) {
-	for seed := range int64(10) {
+	for seed := range int64(6) {
 		w := linked(t, seed, 4, rare)
 		w.faults.delay = 10 * time.Millisecond
 		for i := range 100 {
@@ -123,5 +123,65 @@ func TestLiveWindow(t *testing.T) {
 	}
 	if got := b.e.Stats().LiveApplied; got > 2*keys+10 {
 		t.Errorf("%d updates arrived, want the latest of each of %d keys, and what was under way", got, keys)
+	}
+}
+
+// In a large cluster nodes pass on what is new over the links that they have; of those
+// over which it comes twice little is left after a while. All have it without a round.
+func TestLiveTree(t *testing.T) {
+	const nodes = 20
+	w := linked(t, 1, nodes, rare)
+	w.faults.delay = 5 * time.Millisecond
+	links := 0
+	for _, n := range w.nodes {
+		links += n.e.Links()
+	}
+	if links > 10*nodes || links < 2*nodes {
+		t.Errorf("%d ends of links, want about 8 for each of %d nodes", links, nodes)
+	}
+	round := func(i int) (twice uint64) {
+		before := w.sum(func(s engine.Stats) uint64 { return s.LiveRedundant })
+		for j, n := range w.nodes {
+			w.mustWrite(n, "s", fmt.Sprint(i, j), "v")
+			w.pass(time.Millisecond)
+		}
+		w.pass(100 * time.Millisecond)
+		if !w.equal() {
+			t.Fatalf("after %d writes of each not all know the same", i+1)
+		}
+		return w.sum(func(s engine.Stats) uint64 { return s.LiveRedundant }) - before
+	}
+	exchanges := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started })
+	var twice []uint64
+	for i := range 6 {
+		twice = append(twice, round(i))
+	}
+	t.Log("came again:", twice)
+	const once = nodes * (nodes - 1)
+	if last := twice[len(twice)-1]; last > once/20 || twice[0] < once/2 {
+		t.Errorf("so many updates came again: %v, of %d that came", twice, once)
+	}
+	if n := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started }) - exchanges; n > 0 {
+		t.Errorf("there were %d exchanges", n)
+	}
+
+	// A node with many links dies: what came over them comes over others.
+	w.crash(w.nodes[3])
+	for _, n := range w.nodes {
+		if w.lanes[[2]string{n.name, w.nodes[3].name}] != nil {
+			w.link(n, w.nodes[3], false)
+		}
+	}
+	w.pass(100 * time.Millisecond)
+	for i := range 3 {
+		for j, n := range w.nodes {
+			if n.up {
+				w.mustWrite(n, "s", fmt.Sprint("after", i, j), "v")
+			}
+		}
+		w.pass(100 * time.Millisecond)
+		if !w.equal() {
+			t.Fatalf("without one node, after %d writes of each not all know the same", i+1)
+		}
 	}
 }

@@ -18,19 +18,21 @@ type lane struct {
 	passed   int  // messages that arrived
 }
 
-// connect makes a link between any two nodes.
+// connect makes the links that nodes want.
 func (w *world) connect() {
 	w.lanes = map[[2]string]*lane{}
-	for _, a := range w.nodes {
-		for _, b := range w.nodes {
-			if a != b {
-				w.lanes[[2]string{a.name, b.name}] = &lane{from: a.name, to: b.name}
+	for _, n := range w.nodes {
+		for _, peer := range n.e.Neighbours() {
+			for _, p := range [][2]string{{n.name, peer}, {peer, n.name}} {
+				if w.lanes[p] == nil {
+					w.lanes[p] = &lane{from: p[0], to: p[1]}
+				}
 			}
 		}
 	}
 	for _, a := range w.nodes {
 		for _, b := range w.nodes {
-			if a != b {
+			if w.lanes[[2]string{a.name, b.name}] != nil {
 				w.link(a, b, true)
 			}
 		}

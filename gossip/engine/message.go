@@ -19,14 +19,16 @@ const (
 	Repair                  // one step of a repair (R12)
 	Live                    // fresh updates, asked for by nobody; the same for all who get it (DESIGN §7)
 	Receipt                 // live messages up to this one have been dealt with: there is room for more
+	Prune                   // these replicas come over another link first: no more live messages of them
+	Graft                   // live messages of these replicas again, from here on
 )
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
-	if k < Syn || k > Receipt {
+	if k < Syn || k > Graft {
 		return "unknown"
 	}
-	return [...]string{"syn", "ack", "fin", "pull", "push", "repair", "live", "receipt"}[k-1]
+	return [...]string{"syn", "ack", "fin", "pull", "push", "repair", "live", "receipt", "prune", "graft"}[k-1]
 }
 
 // Message is what nodes send each other. Updates are shared with the sender's

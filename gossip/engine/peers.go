@@ -97,7 +97,7 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 		}
 	}
 	e.ring = nil
-	e.cover()
+	e.live.stale = true
 	if s == PeerAlive {
 		e.hurry(now) // it may lack anything
 	}
@@ -176,7 +176,7 @@ func (e *Engine) dropPeer(name string) {
 	if e.catchup.peer == p {
 		e.catchup = catchup{}
 	}
-	e.cover()
+	e.live.stale = true
 }
 
 func (e *Engine) searchPeer(name string) (int, bool) {

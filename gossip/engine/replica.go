@@ -24,6 +24,8 @@ type replica struct {
 	over     bool            // it has vanished elsewhere: only a rebase can tell what it retains (R13)
 	doubt    doubt           // of what is above the vector
 	alien    clock.Version   // the highest version that something other than a later update of this replica replaced
+	source   string          // the peer whose live messages bring it first, in a large cluster; "": not known
+	missed   int             // exchanges in a row that have brought news of it first
 	fresh    bool            // it is in Engine.live.fresh, from …
 	base     clock.Version   // … when this was the vector
 	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held

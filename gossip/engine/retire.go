@@ -290,7 +290,7 @@ func (e *Engine) vanish(now time.Time, t Retirement) {
 
 // release forgets a replica that is taken out of the order of all.
 func (e *Engine) release(r *replica) {
-	e.forgetFresh(r)
+	e.forgetLive(r)
 	delete(e.replicas, r.id)
 	if e.last == r {
 		e.last = nil

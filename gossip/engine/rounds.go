@@ -66,7 +66,7 @@ func (e *Engine) Hurry(now time.Time) { e.hurry(now) }
 // announce sees to it that others hear of what is new here: by links, or, if some peer
 // has none, by rounds that come soon.
 func (e *Engine) announce(now time.Time) {
-	if !e.live.covers {
+	if !e.isLinked() {
 		e.hurry(now)
 		return
 	}

@@ -10,10 +10,10 @@ import (
 
 func TestKindString(t *testing.T) {
 	var all []engine.Kind
-	for k := range engine.Receipt + 2 {
+	for k := range engine.Graft + 2 {
 		all = append(all, k)
 	}
-	if got, want := fmt.Sprint(all), "[unknown syn ack fin pull push repair live receipt unknown]"; got != want {
+	if got, want := fmt.Sprint(all), "[unknown syn ack fin pull push repair live receipt prune graft unknown]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -30,8 +30,8 @@ type Config struct {
 
 	Link   Link                       // between any two nodes
 	LinkOf func(from, to string) Link // if not nil, instead of Link
-	// Live gives any two nodes that are up and hear each other a link for live updates
-	// (engine.SetLink), over which each message takes so long, in order. Default: none.
+	// Live gives nodes the links for live updates that they want (engine.Neighbours), over
+	// which each message takes so long, in order. Default: none.
 	Live Delay
 	// Uniform gives each node one peer at a time, drawn anew for every round, uniformly
 	// among the living (the paper's choice of partners); memory and time per node do

@@ -65,6 +65,8 @@ const (
 	countLiveLost
 	countLiveApplied
 	countLiveGap
+	countPrune
+	countGraft
 	counted
 )
 
@@ -86,6 +88,7 @@ var countNames = [counted]string{
 	countRetire: "retire", countVanished: "replica vanished", countAnew: "node began anew",
 	countHeldBack: "collection held back by a dirty member", countReturn: "return with unpublished writes",
 	countLiveLost: "link broke with updates under way", countLiveApplied: "live update applied", countLiveGap: "live message with a gap",
+	countPrune: "prune", countGraft: "graft",
 }
 
 // counts is how often each happened, without what the engines of present lives
@@ -113,6 +116,8 @@ func (c *counts) drafts(all []model.Draft) {
 // message counts what a message shows.
 func (c *counts) message(m *engine.Message) {
 	c.when(countPush, m.Kind == engine.Push)
+	c.when(countPrune, m.Kind == engine.Prune)
+	c.when(countGraft, m.Kind == engine.Graft)
 	c.when(countParts, m.Digest.Parts > 1)
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -29,15 +30,16 @@ func (n *Node) pipe(peer *Node) *pipe {
 	return p
 }
 
-// relink makes and breaks links as it must be now: any two nodes that are up and hear
-// each other have one.
+// relink makes and breaks links as it must be now: two nodes that are up and hear each
+// other have one if one of them wants it.
 func (s *Sim) relink() {
 	if s.cfg.Live == nil {
 		return
 	}
 	for _, a := range s.nodes {
 		for _, b := range s.nodes[a.index+1:] {
-			up := a.Up() && b.Up() && !s.isCut(a, b) && !s.isCut(b, a)
+			up := a.Up() && b.Up() && !s.isCut(a, b) && !s.isCut(b, a) &&
+				(slices.Contains(a.engine.Neighbours(), b.name) || slices.Contains(b.engine.Neighbours(), a.name))
 			if up != (a.pipe(b).life > 0) {
 				s.replace(a, b, up)
 			}

@@ -34,6 +34,7 @@ func (s *Sim) setPeer(at, peer *Node, state engine.PeerState) {
 	at.engine.SetPeer(at.Clock(), peer.name, state)
 	at.noteMember(peer.name)
 	at.reschedule()
+	s.relink()
 }
 
 // announce tells all living nodes what has become of n: those that it reaches, where

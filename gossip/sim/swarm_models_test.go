@@ -162,6 +162,9 @@ func newModelSwarm(seed int64, nodes int, of map[string]workload, trace io.Write
 		}
 		return all
 	}}
+	if live := rand.New(rand.NewSource(^seed)); chance(live, 3) {
+		cfg.Engine.Mesh, cfg.Live = pick(live, 0, 3), sim.Uniform(0, 50*time.Millisecond)
+	}
 	s.maxUpdate, s.link = e.MaxUpdate, cfg.Link
 	var err error
 	if s.Sim, err = sim.New(cfg); err != nil {

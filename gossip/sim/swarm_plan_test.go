@@ -168,6 +168,7 @@ func (s *swarm) draw(cfg *sim.Config) {
 		s.seen["links"]++
 		s.live = live
 		ms := func(n int) time.Duration { return time.Duration(live.Intn(n)) * time.Millisecond }
+		cfg.Engine.Mesh = pick(live, 0, 3)
 		cfg.Live = pick(live, sim.Constant(ms(3)), sim.Uniform(0, ms(50)), sim.Exponential(ms(40)))
 	}
 	if chance(s.rng, 4) {

@@ -25,7 +25,7 @@ var sometimes = []string{
 	"node became dirty", "node became clean", "open hole", "closed hole", "batch refused", "gap", "pull", "push", "catch-up",
 	"repair", "update repaired", "new epoch", "clock ran ahead", "held replica", "time-out", "digest in parts",
 	"cleaning asked for", "cleaning granted", "cleaning refused", "horizon rebased",
-	"links", "live update applied", "live message with a gap", "link broke with updates under way",
+	"links", "live update applied", "live message with a gap", "link broke with updates under way", "prune", "graft",
 	"report", "tombstone collected", "dead update removed", "retire", "false retirement", "replica vanished", "node began anew", "collection held back by a dirty member", "return with unpublished writes", "horizon given up", "agreement", "agreement within I10", "all clean at the end",
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func TestRoundTrip(t *testing.T) {
-	for k := engine.Syn; k <= engine.Receipt; k++ {
+	for k := engine.Syn; k <= engine.Graft; k++ {
 		t.Run(k.String(), func(t *testing.T) {
 			t.Parallel()
 			checkRoundTrip(t, k)

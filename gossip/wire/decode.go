@@ -36,7 +36,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	if r.err == nil && l.want != messageFields {
 		r.fail("number of fields")
 	}
-	m.Kind = engine.Kind(r.upTo(uint64(engine.Receipt), "kind"))
+	m.Kind = engine.Kind(r.upTo(uint64(engine.Graft), "kind"))
 	if m.Kind < engine.Syn {
 		r.fail("kind")
 	}

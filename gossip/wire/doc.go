@@ -31,7 +31,7 @@
 //
 //	 0  uint          format version: Version
 //	 1  str           cluster id
-//	 2  uint          kind, 1 … 8
+//	 2  uint          kind, 1 … 10
 //	 3  str           sender's node
 //	 4  uint          sender's epoch
 //	 5  int           receiver's epoch less the sender's

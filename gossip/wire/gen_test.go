@@ -227,5 +227,5 @@ func (g gen) epochs() []uint64 {
 }
 
 func (g gen) anyMessage() *engine.Message {
-	return g.message(engine.Kind(rapid.IntRange(int(engine.Syn), int(engine.Receipt)).Draw(g.t, "kind")))
+	return g.message(engine.Kind(rapid.IntRange(int(engine.Syn), int(engine.Graft)).Draw(g.t, "kind")))
 }

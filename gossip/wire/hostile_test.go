@@ -119,7 +119,7 @@ func TestInvalidMessages(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(m *engine.Message){
 		"kind 0":           func(m *engine.Message) { m.Kind = 0 },
-		"kind 9":           func(m *engine.Message) { m.Kind = 9 },
+		"kind 11":          func(m *engine.Message) { m.Kind = 11 },
 		"long sender":      func(m *engine.Message) { m.From.Node = long },
 		"long node":        func(m *engine.Message) { m.Exceptions = []clock.Entry{{Replica: clock.Replica{Node: long}}} },
 		"long space":       func(m *engine.Message) { m.Repair.Space = long },

@@ -27,6 +27,11 @@
 // meanwhile. A message arrives whole and unchanged or not at all; once over one
 // connection, messages keep their order.
 //
+// With Keep connections are made before there is a message, and again whenever one breaks.
+// Links lists those that are there, each with a number of its own: who sees the same number
+// again knows that nothing was lost in between, and which of them are busy; Changed tells
+// when to look again.
+//
 // A receiver that is slow holds the sender back, by TCP: then messages wait in the
 // sender's queue, and are refused when that is full. A peer that takes nothing for
 // Config.Timeout is cut off.

@@ -19,7 +19,7 @@
 // all. Order is promised on no channel. Send never waits: datagrams wait in one
 // queue for a goroutine that writes them, streams in a queue for each peer, whose
 // goroutine lives while it has work. The first one connects, unless the peer has done
-// so; the connection stays. When a peer cannot be reached, all that waits for it is
+// so; the connection stays; with Link there always is one. When a peer cannot be reached, all that waits for it is
 // dropped; it would be old by the time the peer is back. When membership finds that a
 // peer failed or left, its connection is closed. A receive queue that is full drops
 // datagrams; streams wait at their sender while three quarters of it are full.

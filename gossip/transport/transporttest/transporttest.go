@@ -43,6 +43,7 @@ func Run(t *testing.T, newCluster func(t *testing.T) Cluster) {
 		{"restart after leaving", func(t *testing.T, s *suite) { testRestart(t, s, context.Background()) }},
 		{"close", testClose},
 		{"close while sending", testCloseWhileSending},
+		{"links", testLinks},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, &suite{newCluster(t)}) })
 	}
