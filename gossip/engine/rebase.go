@@ -25,7 +25,7 @@ type rebase struct {
 	spaces  []*space                        // that both have models for
 	floors  map[clock.Replica]clock.Version // of the peer, where they are higher than here
 	doomed  []clock.Dot                     // retained here and not at the peer, which covers them
-	dirty   bool                            // the peer was: H does not fall
+	dirty   bool                            // the peer was, or this node is not fit: H does not fall
 	removes bool                            // this node was clean and collected what the peer does not cover: it takes nothing that it covers itself
 	union   *repair                         // nil before the second step
 	united  bool
@@ -36,10 +36,14 @@ type rebase struct {
 // startRebase notes that a clean peer has this vector and attaches these spaces. It
 // reports whether this node can be rebased on that.
 func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, spaces []SpaceHash) bool {
-	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.vouchedFor(spaces) && !e.isDesperate(now) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs)) || !e.roomFor(theirs, nil, nil) {
+	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, nil, nil) {
 		return false
 	}
-	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs), dirty: !e.vouchedFor(spaces), theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
+	unfit := !e.vouchedFor(spaces) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs))
+	if unfit && !e.isDesperate(now) {
+		return false // two that are dirty may each have collected what the other does not know of
+	}
+	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs), dirty: unfit, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
 	for _, h := range spaces {
 		if s := e.space(h.Space); s != nil && !h.Relayed {
 			e.rebase.spaces = append(e.rebase.spaces, s)
