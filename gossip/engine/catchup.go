@@ -258,6 +258,9 @@ func (e *Engine) serveNext(now time.Time, out *Output) {
 func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 	s := x.serving
 	x.active = now
+	s.left = slices.DeleteFunc(s.left, func(c candidate) bool { // it has vanished, or was cut, meanwhile
+		return c.replica.over || e.lookup(c.replica.id) != c.replica || c.from >= c.replica.version
+	})
 	push := e.message(now, p, Push, x.id)
 	push.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 	push.Credit = math.MaxUint32 // the widest

@@ -40,6 +40,7 @@ func TestSwarmSeeds(t *testing.T) {
 	}{
 		{51407, "the peer of a rebase collected tombstones between the hashes and the dots of the union"},
 		{20829, "two that were dirty had each collected what the other did not know of"},
+		{106123, "a replica vanished while its updates were being sent to one who caught up"},
 		{30096, "what a node wrote that was declared lost was taken away, and with it what it had superseded"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
