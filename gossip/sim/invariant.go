@@ -50,11 +50,13 @@ func (c *checker) checkBatches(n *Node, before glance, batches []engine.Batch) {
 
 // checkTime compares the time of a write with those of all that its writer knew, whether it
 // has seen them or not: it is later (DESIGN §4). The latest of each replica is its last.
-// Of one that has vanished it need not have seen anything.
+// Of one that has vanished it need not have seen anything; its clock may have been too far
+// ahead to be believed.
 func (c *checker) checkTime(n *Node, r *record) {
+	unbelieved := c.sim.cfg.Engine.MaxDrift > 0 // less than clocks differ
 	for id, version := range r.saw.All() {
 		known := c.history.author(id).written[version]
-		if known != nil && known.Time >= r.Time && id != r.Replica && !n.engine.IsVanished(id) {
+		if known != nil && known.Time >= r.Time && id != r.Replica && !(unbelieved && n.engine.IsVanished(id)) {
 			_ = c.sim.violate("HLC", n, "%s is not after %s, which its writer knew", describe(&r.Update), describe(&known.Update))
 			return
 		}
