@@ -38,8 +38,8 @@ func TestDecoderUsesMemoryAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const pointers = 1000 * 8
-	if used := allocated(func() { _, _ = d.Decode(b) }); used > 2*pointers {
+	const pointers = 1000 * 8 // updates of their own would take twenty times as much
+	if used := allocated(func() { _, _ = d.Decode(b) }); used > 4*pointers {
 		t.Errorf("1000 updates took %d bytes", used)
 	}
 	part := &engine.Message{Kind: engine.Ack, Digest: engine.Digest{Full: true, Part: 1, Parts: 2}}
