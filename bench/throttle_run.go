@@ -111,7 +111,7 @@ func (o throttleOptions) config(i int, join []string, flow bool) gossip.Config {
 	}
 	return gossip.Config{
 		Name: fmt.Sprintf("n%d", i), Cluster: cluster, Bind: "127.0.0.1:0", Join: join, Seed: int64(i + 1), Flow: control,
-		Interval: o.interval, MinInterval: o.interval, MaxInterval: o.interval, Budget: o.budget,
+		Interval: o.interval, MinInterval: o.interval, MaxInterval: o.interval, Budget: o.budget, RoundsOnly: true, // budgets bound rounds
 	}
 }
 

@@ -45,7 +45,7 @@ type Config struct {
 	Budget      int           // bytes of updates that one exchange carries per direction; default 1 MiB
 	Window      int           // bytes of updates that may be under way to this node while it catches up, outside of Budget; default 1 MiB, at most 1 GiB
 	Flow        FlowControl   // how local writes are held back while gossip cannot keep up; default FlowQuota
-	RoundsOnly  bool          // no live updates: what is new waits for a round; default: they go out at once
+	RoundsOnly  bool          // no live updates, and catching up keeps to Budget: what is new waits for a round; default: it goes out at once
 	Order       engine.Order  // which updates go first when the budget is too small for all; default engine.Hybrid
 	MaxUpdate   int           // bytes of one encoded update, key, value and overhead; default 1 MiB, at most 15 MiB
 	MaxDatagram int           // bytes of one datagram before encryption; default 1,400
@@ -157,7 +157,9 @@ func (c Config) withDefaults() Config {
 	c.MinInterval = cmp.Or(c.MinInterval, min(20*time.Millisecond, c.Interval))
 	c.MaxInterval = cmp.Or(c.MaxInterval, 4*c.Interval)
 	c.Budget = cmp.Or(c.Budget, 1<<20)
-	c.Window = cmp.Or(c.Window, 1<<20)
+	if c.Window = cmp.Or(c.Window, 1<<20); c.RoundsOnly {
+		c.Window = 0 // rounds carry everything, as their budget allows
+	}
 	c.MaxUpdate = cmp.Or(c.MaxUpdate, 1<<20)
 	c.MaxDatagram = cmp.Or(c.MaxDatagram, 1400)
 	c.RemoveAfter = cmp.Or(c.RemoveAfter, 10*time.Minute)
