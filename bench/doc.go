@@ -104,7 +104,8 @@
 // was learnt: there each node writes -rate times per second, by default three times what
 // exchanges can carry. Every write has a key of its own, so that no backlog is
 // overwritten; all data of a run, writes × nodes, is in memory. Rounds come every
-// -interval whatever is missing, so that the capacity is known.
+// -interval whatever is missing, so that the capacity is known, and carry everything: live
+// updates are off.
 //
 // Each second has a line: writes of a node (mean, lowest, highest, Jain's index of them),
 // how many updates a node lacks at the end of the second, and the staleness of
