@@ -58,7 +58,7 @@ func (e *Engine) applyAll(now time.Time, p *peer, m *Message, theirs []DigestEnt
 		}
 		delete(p.pulls, b.Replica)
 		e.findForks(r, b, out)
-		if b.Through <= r.version || r.isHeld(now) {
+		if b.Through <= r.version || e.isHeld(now, r) {
 			e.stats.UpdatesRedundant += uint64(len(b.Updates))
 			continue
 		}
@@ -247,15 +247,21 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 		}
 		if u.Time > limit {
 			e.stats.Held++
-			e.hold(r, u.Time.Reached().Add(-e.cfg.MaxDrift))
+			e.hold(r, u.Time.Reached().Add(-e.cfg.MaxDrift), clock.Dot{})
 			return
 		}
 		e.hlc.Observe(u.Time)
 		s := e.space(u.Space)
-		if s == nil || !e.depsKnown(u) {
+		if s == nil {
 			e.stats.BatchesRefused++
 			e.advance(r, u.Version-1)
-			e.hold(r, now.Add(e.cfg.Interval)) // what it waits for comes first
+			e.hold(r, now.Add(e.cfg.Interval), clock.Dot{})
+			return
+		}
+		if i := slices.IndexFunc(u.Deps, func(d clock.Dot) bool { return !e.isKnown(d) }); i >= 0 {
+			e.stats.BatchesRefused++
+			e.advance(r, u.Version-1)
+			e.hold(r, now.Add(e.cfg.Timeout), u.Deps[i])
 			return
 		}
 		if m.Relays && s.model != nil && u.Time <= e.reports.safe {
@@ -272,7 +278,7 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 	}
 	e.advance(r, max(r.version, through))
 	if !r.held.IsZero() {
-		r.held = time.Time{}
+		r.held, r.awaited = time.Time{}, clock.Dot{}
 		e.changes++
 	}
 }
@@ -294,19 +300,18 @@ func copyOf(u *model.Update) *model.Update {
 	return kept
 }
 
-// depsKnown reports whether everything that u builds on is known, or does not count any
-// more (R13).
+// depsKnown reports whether everything that u builds on is known.
 func (e *Engine) depsKnown(u *model.Update) bool {
-	for _, d := range u.Deps {
-		if final, ok := e.final(d.Replica); ok && d.Version > final || e.IsVanished(d.Replica) {
-			continue
-		}
-		r := e.lookup(d.Replica)
-		if r == nil || r.version < d.Version {
-			return false
-		}
+	return !slices.ContainsFunc(u.Deps, func(d clock.Dot) bool { return !e.isKnown(d) })
+}
+
+// isKnown reports whether an update is known, or does not count any more (R13).
+func (e *Engine) isKnown(d clock.Dot) bool {
+	if final, ok := e.final(d.Replica); ok && d.Version > final || e.IsVanished(d.Replica) {
+		return true
 	}
-	return true
+	r := e.lookup(d.Replica)
+	return r != nil && r.version >= d.Version
 }
 
 // findForks looks in a batch for updates that are retained here with another

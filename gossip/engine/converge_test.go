@@ -66,7 +66,7 @@ func TestRandomRuns(t *testing.T) {
 	}
 	t.Log(sometimes)
 	for what, n := range sometimes {
-		if n == 0 {
+		if n == 0 && (*seeds >= 100 || what != "batch refused") { // that is rare
 			t.Errorf("never happened: %s", what)
 		}
 	}

@@ -18,7 +18,7 @@ func (e *Engine) snapshot(now time.Time) []DigestEntry {
 	held := false
 	for _, r := range e.order {
 		r.arrivals.note(r.version, now)
-		h := r.isHeld(now)
+		h := e.isHeld(now, r)
 		held = held || h
 		if (r.version > 0 || h) && !r.over {
 			entries = append(entries, DigestEntry{Entry: clock.Entry{Replica: r.id, Version: r.version}, Held: h})
@@ -152,7 +152,7 @@ func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []
 		}
 		var known clock.Version
 		if i < len(e.order) && e.order[i].id == d.Replica {
-			if e.order[i].isHeld(now) {
+			if e.isHeld(now, e.order[i]) {
 				continue
 			}
 			known = e.order[i].version

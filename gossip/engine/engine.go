@@ -32,8 +32,8 @@ type Engine struct {
 
 	peers      map[string]*peer
 	peerOrder  []*peer // ascending by name
-	ring       []*peer // what is left of the shuffled round over living peers
-	exchanges  uint64  // the last exchange id given
+	schedule   schedule
+	exchanges  uint64 // the last exchange id given
 	catchup    catchup
 	toServe    []turnOf  // whose turn it is to be sent a part of what they catch up with
 	serveAt    time.Time // when that queue was looked at last

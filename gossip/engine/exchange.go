@@ -115,7 +115,7 @@ func (e *Engine) restart(p *peer) {
 	p.its, p.assembly, p.repair, p.served = nil, nil, nil, served{}
 	p.live = heard{}
 	e.resetLink(p.name)
-	p.mark, p.lacking, p.answered, p.hlc = 0, 0, 0, 0
+	p.lacking, p.answered, p.hlc = 0, 0, 0
 	clear(p.pulls)
 	clear(p.types)
 }
@@ -195,7 +195,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	e.addRetirements(p, ack, m.RetiredSum)
 	e.addReports(ack, m.ReportSum)
 	if same(x.theirs, x.mine) {
-		p.mark, p.lacking = e.changes, 0
+		p.lacking = 0
 		e.share(now, p, false, ack.Rates, m.Rates, 0)
 		e.scrub(out)
 		e.agree(ack)
@@ -276,7 +276,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		e.finish(now, p, x, m, nil, out)
 		e.published = max(e.published, versionOf(x.mine, e.self))
 		if x.at == e.changes {
-			p.mark, p.lacking = e.changes, 0
+			p.lacking = 0
 			e.relax()
 			e.compareHashes(now, p, x, m, out)
 		}

@@ -56,7 +56,7 @@ func (e *Engine) misses(now time.Time, m *Message) bool {
 		case r == nil:
 			return b.From > 0 && len(e.order) < e.cfg.MaxReplicas
 		}
-		return r.version < b.Through && !r.isHeld(now)
+		return r.version < b.Through && !e.isHeld(now, r)
 	})
 }
 
@@ -115,7 +115,7 @@ func (e *Engine) takesBatch(now time.Time, b *Batch) bool {
 		return false
 	case b.Through <= known:
 		return true
-	case r != nil && r.isHeld(now), b.Replica == e.self, hasHole(b, known) && !b.Closed:
+	case r != nil && e.isHeld(now, r), b.Replica == e.self, hasHole(b, known) && !b.Closed:
 		return false
 	}
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))

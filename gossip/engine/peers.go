@@ -37,7 +37,6 @@ type peer struct {
 	assembly *assembly // of a digest that comes in parts
 	pulls    map[clock.Replica]time.Time
 
-	mark    uint64 // the engine's changes when the peer was last known to know the same
 	lacking uint64 // versions it knew and this node did not, after its last message
 	agreed  uint64 // the engine's changes when the peer was last seen to have the same vector and state
 
@@ -96,7 +95,7 @@ func (e *Engine) SetPeer(now time.Time, name string, s PeerState) {
 			e.hurry(now)
 		}
 	}
-	e.ring = nil
+	e.schedule.ring = nil
 	e.live.stale = true
 	if s == PeerAlive {
 		e.hurry(now) // it may lack anything
@@ -171,7 +170,7 @@ func (e *Engine) dropPeer(name string) {
 	if i, ok := e.searchPeer(name); ok {
 		e.peerOrder = slices.Delete(e.peerOrder, i, i+1)
 	}
-	e.ring = nil
+	e.schedule.ring = nil
 	e.forgetRebase(p)
 	if e.catchup.peer == p {
 		e.catchup = catchup{}
@@ -182,10 +181,6 @@ func (e *Engine) dropPeer(name string) {
 func (e *Engine) searchPeer(name string) (int, bool) {
 	return slices.BinarySearchFunc(e.peerOrder, name, func(p *peer, n string) int { return strings.Compare(p.name, n) })
 }
-
-// divergence guesses how much p and this node differ: what changed here since
-// they knew the same, and what was seen there.
-func (e *Engine) divergence(p *peer) uint64 { return e.changes - p.mark + p.lacking }
 
 // end counts how the exchange initiated with p ended, and forgets it.
 func (e *Engine) end(p *peer) {

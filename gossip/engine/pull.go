@@ -69,9 +69,6 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 			e.startUnion(now, p, x.id, out) // what is missing is not above the vector
 		}
 	}
-	if versions == 0 && len(e.lackedBy(x.theirs)) == 0 {
-		p.mark = e.changes
-	}
 	if x == p.mine && !x.done {
 		x.done = true
 		if versions == 0 {

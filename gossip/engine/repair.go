@@ -94,6 +94,7 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	}
 	if e.Clean() && len(differ) > 0 {
 		e.stats.Mismatches++
+		e.wake()
 	}
 	switch {
 	case !e.mayRepair(now, p):

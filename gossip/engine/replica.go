@@ -29,16 +29,18 @@ type replica struct {
 	fresh    bool            // it is in Engine.live.fresh, from …
 	base     clock.Version   // … when this was the vector
 	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held
+	awaited  clock.Dot       // … or, if this is not zero, before this is known
 }
 
 // isHeld reports whether updates of r are not accepted now.
-func (r *replica) isHeld(now time.Time) bool {
-	return !r.held.IsZero() && now.Before(r.held)
+func (e *Engine) isHeld(now time.Time, r *replica) bool {
+	return !r.held.IsZero() && now.Before(r.held) && (r.awaited == clock.Dot{} || !e.isKnown(r.awaited))
 }
 
-// hold makes r wait: the digest says so, and peers send others first.
-func (e *Engine) hold(r *replica, until time.Time) {
-	r.held = until
+// hold makes r wait, for an update if that is not zero: the digest says so, and peers
+// send others first.
+func (e *Engine) hold(r *replica, until time.Time, awaited clock.Dot) {
+	r.held, r.awaited = until, awaited
 	e.changes++
 }
 

@@ -407,10 +407,14 @@ func (e *Engine) bid(now time.Time, v *view, stable clock.Timestamp) {
 		}
 		i = j
 		if len(t.Vanished) > 0 {
-			if s, _ := e.retired.find(t.Node); s != nil && len(s.Vanished)+len(t.Vanished) > vanishedMost {
-				all := s.merge(t).Vanished
+			known := Retirement{Node: t.Node}
+			if s, _ := e.retired.find(t.Node); s != nil {
+				known = s.Retirement
+			}
+			if len(known.Vanished)+len(t.Vanished) > vanishedMost {
+				all := known.merge(t).Vanished
 				t.Before = all[len(all)-vanishedMost/2]
-				t.Kept = union(s.Kept, others, func(epoch uint64) bool { return epoch <= t.Before })
+				t.Kept = union(known.Kept, others, func(epoch uint64) bool { return epoch <= t.Before })
 			}
 			n := len(e.order)
 			e.takeRetirement(now, t, &out)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math/bits"
-	"slices"
 	"time"
 )
 
@@ -70,11 +69,18 @@ func (e *Engine) announce(now time.Time) {
 		e.hurry(now)
 		return
 	}
-	if e.interval > e.cfg.Interval { // rounds that mend what links lose do not sleep meanwhile
-		e.interval = e.cfg.Interval
-		if soon := e.round.Add(e.interval); soon.Before(e.next) {
-			e.next = soon
-		}
+	e.wake() // rounds mend what links lose
+}
+
+// wake makes rounds that have become rare as frequent as Interval again: there is
+// something to mend.
+func (e *Engine) wake() {
+	if e.interval <= e.cfg.Interval {
+		return
+	}
+	e.interval = e.cfg.Interval
+	if soon := e.round.Add(e.interval); soon.Before(e.next) {
+		e.next = soon
 	}
 }
 
@@ -99,47 +105,4 @@ func (e *Engine) relax() {
 		e.interval = min(2*e.interval, e.cfg.MaxInterval)
 		e.next = e.round.Add(e.interval)
 	}
-}
-
-// failedEvery is how often, in rounds, a failed peer is tried: partitions heal.
-const failedEvery = 10
-
-// choose returns the peer of the next round, nil when there is none or each has
-// an exchange under way, and whether this node is alone. A third of the rounds
-// goes to any peer at random; the others to the more different one of the next two
-// of a shuffled round-robin, so that nobody waits for long (DESIGN §7).
-func (e *Engine) choose(now time.Time) (p *peer, alone bool) {
-	var alive, failed []*peer
-	alone = true
-	for _, p := range e.peerOrder {
-		alone = alone && p.state == PeerRemoved
-		switch {
-		case e.isBusy(now, p):
-		case p.state == PeerAlive:
-			alive = append(alive, p)
-		case p.state == PeerFailed:
-			failed = append(failed, p)
-		}
-	}
-	rng := e.cfg.Rand
-	if len(failed) > 0 && (len(alive) == 0 || rng.Intn(failedEvery) == 0) {
-		return failed[rng.Intn(len(failed))], alone
-	}
-	if len(alive) == 0 {
-		return nil, alone
-	}
-	if rng.Intn(3) == 0 {
-		return alive[rng.Intn(len(alive))], alone
-	}
-	e.ring = slices.DeleteFunc(e.ring, func(p *peer) bool { return e.isBusy(now, p) })
-	if len(e.ring) == 0 {
-		e.ring = alive
-		rng.Shuffle(len(e.ring), func(i, j int) { e.ring[i], e.ring[j] = e.ring[j], e.ring[i] })
-	}
-	if len(e.ring) > 1 && e.divergence(e.ring[1]) > e.divergence(e.ring[0]) {
-		e.ring[0], e.ring[1] = e.ring[1], e.ring[0]
-	}
-	p = e.ring[0]
-	e.ring = e.ring[1:]
-	return p, alone
 }

@@ -72,3 +72,38 @@ func TestNewEpochsOfTwoLivesDiffer(t *testing.T) {
 		n = w.restart(n, uint64(w.now.UnixMilli()))
 	}
 }
+
+// Nor does a life whose wall clock stepped back to the millisecond of one that nobody
+// told it of take that one's epoch (R1).
+func TestNewEpochIsNotTheClocks(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{})
+	n := w.nodes[0]
+	w.now = w.now.Add(time.Minute)
+	untold := uint64(w.now.UnixMilli())
+	for i := range 20 {
+		give(t, w, n, syn(uint64(i+1), known(n.e.Self(), 5)))
+		if n.e.Self().Epoch == untold {
+			t.Fatalf("life %d writes as %v, as the untold one does", i+1, n.e.Self())
+		}
+		n = w.restart(n, untold-1000)
+	}
+}
+
+// An update that waits for another does not take the room of that one again and
+// again, however small the budget: it is held until the other is known (DESIGN §5).
+func TestWaitingUpdateMakesRoom(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{Budget: 1, Order: engine.Span})
+	a := w.nodes[0]
+	first, then := clock.Replica{Node: "first"}, clock.Replica{Node: "then"}
+	waits := []*model.Update{updateOf(then, 1, "k1"), updateOf(then, 2, "k2"), updateOf(then, 3, "k3")}
+	waits[0].Deps = []clock.Dot{{Replica: first, Version: 1}}
+	for _, b := range []engine.Batch{batch(first, updateOf(first, 1, "j")), batch(then, waits...)} {
+		for _, u := range b.Updates {
+			w.know(u)
+		}
+		give(t, w, a, message(engine.Push, 1, b))
+	}
+	w.add("b")
+	w.announce()
+	w.converge(20 * time.Second)
+}
