@@ -30,8 +30,8 @@ type controlled struct {
 
 // control runs experiment 2 on real engines: desired(i) is what participant i
 // wants. The swarm begins at second 15.
-func control(ctx context.Context, name string, sc scale, seed int64, c func() flowcontrol.Controller, desired func(i int) float64) (controlled, error) {
-	w, err := newSwarm(sc, engine.Depth, seed, func(string) flowcontrol.Controller { return c() })
+func control(ctx context.Context, name string, sc scale, seed int64, with partners, c func() flowcontrol.Controller, desired func(i int) float64) (controlled, error) {
+	w, err := newSwarm(sc, engine.Depth, seed, with, func(string) flowcontrol.Controller { return c() })
 	if err != nil {
 		return controlled{}, err
 	}

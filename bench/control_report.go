@@ -9,17 +9,21 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/flowcontrol"
 )
 
-// controllers are those of experiment 2; the indices below are theirs.
+// controllers are those of experiment 2, and with whom their participants exchange; the
+// indices below are theirs.
 var controllers = []struct {
-	name string
-	make func() flowcontrol.Controller
+	name     string
+	make     func() flowcontrol.Controller
+	partners partners
 }{
-	aimdAt:  {"AIMD", func() flowcontrol.Controller { return new(flowcontrol.AIMD) }},
-	quotaAt: {"quota", func() flowcontrol.Controller { return new(flowcontrol.Quota) }},
+	aimdAt:   {"AIMD", func() flowcontrol.Controller { return new(flowcontrol.AIMD) }, random},
+	randomAt: {"quota, random partners", func() flowcontrol.Controller { return new(flowcontrol.Quota) }, random},
+	quotaAt:  {"quota", func() flowcontrol.Controller { return new(flowcontrol.Quota) }, scheduled},
 }
 
 const (
 	aimdAt = iota
+	randomAt
 	quotaAt
 )
 
@@ -65,29 +69,38 @@ func (p *paper) writeControl(w io.Writer) []target {
 	for i, sc := range p.control {
 		t := text{
 			title: fmt.Sprintf("Experiment 2: flow control, mean τ (N=%d, %d updates per direction, half from %d s)", sc.nodes, sc.budget, halveAt),
-			head:  []string{"", "published", "AIMD", "deviation", "quota", "of capacity"},
+			head:  []string{"", "published", "AIMD", "deviation", "quota, random partners", "of capacity", "quota", "of capacity"},
 		}
-		aimd, quota := &p.controls[i][aimdAt], &p.controls[i][quotaAt]
+		aimd, drawn, quota := &p.controls[i][aimdAt], &p.controls[i][randomAt], &p.controls[i][quotaAt]
 		pub, ok := publishedRates[sc.nodes]
 		if !ok || p.quick {
 			pub.t30, pub.t60, pub.t90, pub.dip, pub.last = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 		}
-		row := func(what string, published, a, q, capacity float64) {
+		row := func(what string, published float64, capacity float64, figure func(*controlled) float64) {
+			a, r, q := figure(aimd), figure(drawn), figure(quota)
 			deviation := "–"
 			if !math.IsNaN(published) {
 				deviation = percent(a, published)
 			}
-			t.add(what, fixed(published, 2), fixed(a, 2), deviation, fixed(q, 2), fixed(100*q/capacity, 0)+" %")
+			part := func(rate float64) string { return fixed(100*rate/capacity, 0) + " %" }
+			t.add(what, fixed(published, 2), fixed(a, 2), deviation, fixed(r, 2), part(r), fixed(q, 2), part(q))
 		}
-		row("t = 30 s", pub.t30, aimd.rate.values[30], quota.rate.values[30], sc.capacity(30))
-		row("t = 60 s", pub.t60, aimd.rate.values[60], quota.rate.values[60], sc.capacity(60))
-		row("t = 90 s", pub.t90, aimd.at90(), quota.at90(), sc.capacity(60))
-		row("lowest after the halving", pub.dip, aimd.dip(), quota.dip(), sc.capacity(halveAt))
-		row("t = 150–180 s", pub.last, aimd.last(), quota.last(), sc.capacity(lastFrom))
-		t.add("Jain's index, smallest", "–", fixed(aimd.fairness(), 3), "–", fixed(quota.fairness(), 3), "–")
-		t.add("max staleness, typical", "–", fixed(aimd.typical(), 1)+" s", "–", fixed(quota.typical(), 1)+" s", "–")
-		t.add("max staleness, largest", "–", fixed(aimd.stalest(), 1)+" s", "–", fixed(quota.stalest(), 1)+" s", "–")
-		t.add("the same after the halving", "13–22 s", fixed(aimd.spike(), 1)+" s", "–", fixed(quota.spike(), 1)+" s", "–")
+		rateAt := func(t int) func(*controlled) float64 {
+			return func(c *controlled) float64 { return c.rate.values[t] }
+		}
+		row("t = 30 s", pub.t30, sc.capacity(30), rateAt(30))
+		row("t = 60 s", pub.t60, sc.capacity(60), rateAt(60))
+		row("t = 90 s", pub.t90, sc.capacity(60), (*controlled).at90)
+		row("lowest after the halving", pub.dip, sc.capacity(halveAt), (*controlled).dip)
+		row("t = 150–180 s", pub.last, sc.capacity(lastFrom), (*controlled).last)
+		plain := func(what, published string, decimals int, unit string, figure func(*controlled) float64) {
+			show := func(c *controlled) string { return fixed(figure(c), decimals) + unit }
+			t.add(what, published, show(aimd), "–", show(drawn), "–", show(quota), "–")
+		}
+		plain("Jain's index, smallest", "–", 3, "", (*controlled).fairness)
+		plain("max staleness, typical", "–", 1, " s", (*controlled).typical)
+		plain("max staleness, largest", "–", 1, " s", (*controlled).stalest)
+		plain("the same after the halving", "13–22 s", 1, " s", (*controlled).spike)
 		t.write(w)
 		targets = append(targets, p.controlTargets(sc, aimd, quota)...)
 	}

@@ -29,7 +29,7 @@ var orders = []contender{
 // onEngines runs experiment 1 on real engines.
 func onEngines(order engine.Order) func(context.Context, string, scale, load, int64) (reconciled, error) {
 	return func(ctx context.Context, name string, sc scale, write load, seed int64) (reconciled, error) {
-		w, err := newSwarm(sc, order, seed, nil)
+		w, err := newSwarm(sc, order, seed, random, nil)
 		if err != nil {
 			return reconciled{}, err
 		}

@@ -147,14 +147,14 @@ func (p *paper) jobs() []job {
 		p.controls[i] = make([]controlled, len(controllers))
 		for j, c := range controllers {
 			add(fmt.Sprintf("control %s, N=%d", c.name, sc.nodes), func(ctx context.Context) (err error) {
-				p.controls[i][j], err = control(ctx, c.name, sc, p.seed, c.make, func(int) float64 { return greedy })
+				p.controls[i][j], err = control(ctx, c.name, sc, p.seed, c.partners, c.make, func(int) float64 { return greedy })
 				return err
 			})
 		}
 	}
 	large := p.control[len(p.control)-1]
 	add("control with modest writers", func(ctx context.Context) (err error) {
-		p.modest, err = control(ctx, "quota", large, p.seed, controllers[quotaAt].make, func(i int) float64 { return wants(large, i) })
+		p.modest, err = control(ctx, "quota", large, p.seed, scheduled, controllers[quotaAt].make, func(i int) float64 { return wants(large, i) })
 		return err
 	})
 	return jobs

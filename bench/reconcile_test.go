@@ -73,7 +73,7 @@ func TestLoads(t *testing.T) {
 		{"even", evenLoad, [n]float64{.25, .25, .25, .25}},
 		{"zipf", zipfLoad, [n]float64{12. / 25, 6. / 25, 4. / 25, 3. / 25}},
 	} {
-		w, err := newSwarm(scale{nodes: n, keys: 8, budget: 100}, 0, 1, nil)
+		w, err := newSwarm(scale{nodes: n, keys: 8, budget: 100}, 0, 1, random, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestLoads(t *testing.T) {
 
 // What the ledger says of a swarm is what its engines say.
 func TestSwarmLag(t *testing.T) {
-	w, err := newSwarm(scale{nodes: 5, keys: 4, budget: 100}, 0, 1, nil)
+	w, err := newSwarm(scale{nodes: 5, keys: 4, budget: 100}, 0, 1, random, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,16 @@ type scale struct {
 	budget int // updates per direction of an exchange: the paper's MTU
 }
 
-// swarm is the paper's cluster on real engines: each gossips once per second with
-// a uniformly random partner, an exchange takes no time, and budgets count updates.
+// partners says with whom a participant begins an exchange.
+type partners uint8
+
+const (
+	random    partners = iota // the paper's choice: anybody, drawn anew for each round
+	scheduled                 // the engine's
+)
+
+// swarm is the paper's cluster on real engines: each gossips once per second, an
+// exchange takes no time, and budgets count updates.
 type swarm struct {
 	scale
 	sim      *sim.Sim
@@ -35,10 +43,10 @@ type swarm struct {
 }
 
 // newSwarm returns a swarm at rest. flow makes each node's controller; nil: none.
-func newSwarm(sc scale, order engine.Order, seed int64, flow func(node string) flowcontrol.Controller) (*swarm, error) {
+func newSwarm(sc scale, order engine.Order, seed int64, with partners, flow func(node string) flowcontrol.Controller) (*swarm, error) {
 	codec := new(sim.CountUpdates)
 	s, err := sim.New(sim.Config{
-		Seed: seed, Nodes: sc.nodes, Uniform: true, Check: sim.Off, Remember: -1, Flow: flow,
+		Seed: seed, Nodes: sc.nodes, Uniform: with == random, Check: sim.Off, Remember: -1, Flow: flow,
 		Engine: engine.Config{
 			Codec: codec, Order: order, Budget: sc.budget,
 			Interval: time.Second, MinInterval: time.Second, MaxInterval: time.Second, Timeout: 5 * time.Second,

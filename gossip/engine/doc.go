@@ -313,7 +313,7 @@
 // 1, 3, 9, … places ahead. So knowledge triples in each round, hardly anything comes
 // twice, and nobody is forgotten for some seconds, as happens when partners are drawn at
 // random, and then has more to fetch than a budget carries. With three quarters of
-// the capacity in use nobody is ever more than 5.9 rounds behind among 64 nodes and 6.9
+// the capacity in use nobody is ever more than 5.8 rounds behind among 64 nodes and 6.6
 // among 128 (9.8 and 11.2 with a shuffled round-robin, the more divergent of the next
 // two and a third at random; 10.1 and 11.9 at random), and clocks that are 2 s wrong
 // change little: 6.9. With clocks that are a minute wrong it is as at random

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
@@ -113,3 +114,6 @@ const ScrubUpdates = scrubUpdates
 
 // Scrub looks at some of what is retained, as an exchange does that finds equal vectors.
 func (e *Engine) Scrub() { e.scrub(new(Output)) }
+
+// Scheduled returns the peer whom the schedule has for a round at now.
+func (e *Engine) Scheduled(now time.Time) string { return e.scheduled(now).name }
