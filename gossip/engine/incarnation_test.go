@@ -242,7 +242,7 @@ func TestTwoLiveNodesOfOneName(t *testing.T) {
 	w.mustWrite(w.nodes[0], "s", "a", "1")
 	w.mustWrite(twin, "s", "b", "1")
 	w.announce()
-	const seconds = 60
+	const seconds = 30
 	for range seconds {
 		w.run(time.Second)
 		w.nodes[0], w.nodes[3] = w.nodes[3], w.nodes[0] // both hear what is sent to the name
