@@ -1,6 +1,8 @@
 package gossip
 
 import (
+	"math/rand/v2"
+
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
@@ -8,6 +10,7 @@ import (
 var (
 	_ model.SelfHost   = (*host)(nil)
 	_ model.StableHost = (*host)(nil)
+	_ model.SeedHost   = (*host)(nil)
 )
 
 // Self implements model.SelfHost.
@@ -18,3 +21,6 @@ func (h *host) Stable() clock.Timestamp {
 	through, _ := h.node.engine.Stable()
 	return through
 }
+
+// Seed implements model.SeedHost.
+func (h *host) Seed() uint64 { return rand.Uint64() }

@@ -115,7 +115,7 @@
 //
 // A host may know more, and a handle may ask for it in Bind: who it writes as
 // ([SelfHost]), up to when all members know everything ([StableHost]), who is there
-// ([MemberHost]). A model in which an update takes the place of what its writer has
+// ([MemberHost]), a number that nobody can guess ([SeedHost]). A model in which an update takes the place of what its writer has
 // seen, whatever the clocks say, carries a version vector of its key in
 // Update.Context, made of the dots that it replaces and of their contexts; [Set] and
 // [Register] share theirs in siblings.go.

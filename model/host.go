@@ -28,6 +28,13 @@ type StableHost interface {
 	Stable() clock.Timestamp
 }
 
+// SeedHost is a [Host] that has a number for its models that nobody can guess. With one,
+// who chooses the keys of a [Map] cannot make it slow.
+type SeedHost interface {
+	// Seed returns a number. It is called by Bind.
+	Seed() uint64
+}
+
 // MemberHost is a [Host] that knows the members of the cluster. Without one,
 // [Presence] takes everybody for present.
 type MemberHost interface {

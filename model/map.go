@@ -18,7 +18,6 @@ import (
 var (
 	_ Handle   = (*Map[int])(nil)
 	_ Typed    = (*Map[int])(nil)
-	_ Grower   = (*Map[int])(nil)
 	_ Verifier = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
@@ -41,10 +40,7 @@ type Map[V any] struct {
 
 	host  Host
 	codec Codec[V]
-	// index has the retained update of every key, tombstones included. Its keys
-	// alias the immutable key bytes of the very update they lead to (see keyOf), so
-	// that a key is in memory once.
-	index table[*Update]
+	index index           // the retained update of every key, tombstones included
 	live  int             // entries of index that show
 	past  clock.Timestamp // what expires up to here does not show
 	last  [1]*Update      // backs the last Effect's Superseded
@@ -146,19 +142,24 @@ func (m *Map[V]) Type() string { return "map" }
 
 // Apply implements [Model]: the newest update of a key stays.
 func (m *Map[V]) Apply(u *Update) Effect {
-	old := m.index.get(keyOf(u))
-	if old == nil {
-		m.put(u)
+	key := keyOf(u)
+	h := m.index.secret.hash(key)
+	at := m.index.find(h, key)
+	if at == nil {
+		m.index.add(h, u)
+		m.count(u, +1)
 		return Effect{}
 	}
+	old := *at
 	switch c := compare(u, old); {
 	case c < 0:
 		return Effect{Redundant: true}
 	case c == 0:
 		return Effect{}
 	}
-	m.drop(old)
-	m.put(u)
+	*at = u
+	m.count(old, -1)
+	m.count(u, +1)
 	m.last[0] = old
 	return Effect{Superseded: m.last[:]}
 }
@@ -166,12 +167,10 @@ func (m *Map[V]) Apply(u *Update) Effect {
 // Remove implements [Model].
 func (m *Map[V]) Remove(u *Update) {
 	if old := m.index.get(keyOf(u)); old != nil && old.Dot == u.Dot {
-		m.drop(old)
+		m.index.remove(keyOf(u))
+		m.count(old, -1)
 	}
 }
-
-// Grow implements [Grower].
-func (m *Map[V]) Grow(n int) { m.index.grow(n) }
 
 // Verify implements [Verifier].
 func (m *Map[V]) Verify(u *Update) bool { return isHeld(m.index.get(keyOf(u)), u) }
@@ -187,6 +186,9 @@ func (m *Map[V]) Bind(h Host) error {
 		return errBound
 	}
 	m.host, m.codec = h, m.Codec
+	if s, ok := h.(SeedHost); ok {
+		m.index.secret = secretOf(s.Seed())
+	}
 	if m.codec == nil {
 		m.codec = defaultCodec[V]()
 	}
@@ -266,27 +268,18 @@ func (m *Map[V]) collect(prefix string) []*Update {
 	if prefix == "" {
 		found = make([]*Update, 0, m.live)
 	}
-	for key, u := range m.index.all() { // order: whoever reads the result sorts it
-		if m.shows(u) && strings.HasPrefix(key, prefix) {
+	for u := range m.index.all() { // order: whoever reads the result sorts it
+		if m.shows(u) && strings.HasPrefix(keyOf(u), prefix) {
 			found = append(found, u)
 		}
 	}
 	return found
 }
 
-func (m *Map[V]) put(u *Update) {
-	m.index.set(keyOf(u), u)
+// count counts an update that comes (+1) or goes (-1), if it shows.
+func (m *Map[V]) count(u *Update, sign int) {
 	if m.shows(u) {
-		m.live++
-	}
-}
-
-// drop deletes the entry, key included: assigning a new value to an existing
-// entry may keep the old key, and with it the memory of the old update.
-func (m *Map[V]) drop(u *Update) {
-	m.index.remove(keyOf(u))
-	if m.shows(u) {
-		m.live--
+		m.live += sign
 	}
 }
 

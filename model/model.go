@@ -44,13 +44,6 @@ func (u *Update) IsTombstone() bool { return u.Kind&Tombstone != 0 }
 // of the state hash.
 func (u *Update) Collectable() bool { return u.IsTombstone() || u.Expires != 0 }
 
-// Grower is a Model that can make room for updates which are about to come.
-type Grower interface {
-	Model
-	// Grow says that about n more updates will be retained soon, if nothing goes wrong.
-	Grow(n int)
-}
-
 // Effect is what integrating one update did. The zero value means: the update
 // is retained, and made nothing else redundant.
 type Effect struct {

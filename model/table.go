@@ -56,19 +56,6 @@ func (t *table[V]) set(key string, v V) {
 	}
 }
 
-// grow makes room for n more entries, which takes time, and saves more when they come.
-func (t *table[V]) grow(n int) {
-	if t.rest != nil || n < len(t.entries) {
-		return
-	}
-	if len(t.entries) > 0 {
-		t.rest = t.entries
-		t.next = reflect.ValueOf(t.rest).MapRange() // order: all of them move
-	}
-	n += len(t.rest)
-	t.entries, t.most = make(map[string]V, n), n
-}
-
 // remove takes a key away, if it is there.
 func (t *table[V]) remove(key string) {
 	delete(t.entries, key)

@@ -19,9 +19,6 @@ func TestTableAgainstMap(t *testing.T) {
 		for step := range rapid.IntRange(1, 8).Draw(t, "steps") {
 			sets := rapid.Bool().Draw(t, "sets")
 			from := rapid.IntRange(0, 600).Draw(t, "from")
-			if rapid.IntRange(0, 3).Draw(t, "grow") == 0 {
-				fast.grow(rapid.IntRange(0, 2000).Draw(t, "room"))
-			}
 			for i := range rapid.IntRange(0, 600).Draw(t, "changes") {
 				key, before := fmt.Sprint("key", from+i), len(fast.rest)
 				if sets {

@@ -24,7 +24,6 @@ type catchup struct {
 	until    time.Time // a stalled one ends by itself
 	paced    bool      // by credit
 	again    bool      // asked anew, and nothing came since: others may help meanwhile
-	growAt   int       // retained updates with which models make room again
 	want     uint64    // versions that the peer has and this node lacked at the start, or the peer got since
 }
 
@@ -133,7 +132,6 @@ func (e *Engine) onPortion(now time.Time, p *peer, x *exchange, m *Message, was 
 	}
 	if was.moved {
 		c.until, c.again = now.Add(stall), false
-		e.expect(versions)
 	}
 	switch {
 	case was.refused && !was.moved: // it would be again: rounds find another way
@@ -143,39 +141,6 @@ func (e *Engine) onPortion(now time.Time, p *peer, x *exchange, m *Message, was 
 		e.askAnew(now, p, x, out)
 	case x.mayGet.left() <= e.cfg.Window/2:
 		e.grant(now, p, x, nil, out)
-	}
-}
-
-const (
-	// growLeast is how many updates there must be to guess how many will come …
-	growLeast = 512
-	// … at most so many times as many, …
-	growFactor = 128
-	// … and at most this, for making room takes time.
-	growMost = 1 << 17
-)
-
-// expect lets models make room when so many versions are lacking: of those that are
-// known, as many were retained in each space as will be of the others.
-func (e *Engine) expect(lacking uint64) {
-	retained := 0
-	for _, s := range e.spaceOrder {
-		retained += s.updates
-	}
-	if retained < max(growLeast, e.catchup.growAt) {
-		return
-	}
-	e.catchup.growAt = 16 * retained
-	known := 0.0
-	for _, r := range e.order {
-		known += float64(r.version)
-	}
-	for _, s := range e.spaceOrder {
-		g, ok := s.model.(model.Grower)
-		n := min(float64(lacking)/known*float64(s.updates), growFactor*float64(s.updates), growMost)
-		if ok && int(n) > s.updates {
-			g.Grow(int(n))
-		}
 	}
 }
 

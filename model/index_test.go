@@ -1,0 +1,222 @@
+package model
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// set adds an update, or puts it in the place of another one with its key.
+func (x *index) set(u *Update) {
+	h := x.secret.hash(keyOf(u))
+	if at := x.find(h, keyOf(u)); at != nil {
+		*at = u
+	} else {
+		x.add(h, u)
+	}
+}
+
+// check compares what an index counts with what it has, and its segments with their
+// places.
+func (x *index) check() error {
+	n := 0
+	for i := 0; i < len(x.segments); {
+		s := x.segments[i]
+		places := len(x.segments) >> s.depth
+		if s.depth < 0 || places == 0 || i%places != 0 {
+			return fmt.Errorf("a segment of depth %d at place %d of %d", s.depth, i, len(x.segments))
+		}
+		for _, o := range x.segments[i : i+places] {
+			if o != s {
+				return fmt.Errorf("a segment of depth %d lacks one of its places from %d of %d on", s.depth, i, len(x.segments))
+			}
+		}
+		count, passed := 0, make([]uint32, len(s.groups))
+		for j := range s.groups {
+			for k, h := range s.groups[j].hashes {
+				if (h == 0) != (s.groups[j].updates[k] == nil) {
+					return fmt.Errorf("an entry of hash %x and update %v", h, s.groups[j].updates[k])
+				}
+				if h == 0 {
+					continue
+				}
+				count++
+				if o := x.at(h); o != s {
+					return fmt.Errorf("hash %x is in another segment than its own", h)
+				}
+				mask := uint32(len(s.groups) - 1)
+				for at := h & mask; at != uint32(j); at = (at + 1) & mask {
+					passed[at]++
+				}
+			}
+		}
+		for j := range s.groups {
+			if s.groups[j].passed != passed[j] {
+				return fmt.Errorf("group %d counts %d that passed, there are %d", j, s.groups[j].passed, passed[j])
+			}
+		}
+		if count != s.count {
+			return fmt.Errorf("a segment counts %d entries, there are %d", s.count, count)
+		}
+		n += count
+		i += places
+	}
+	if n != x.count {
+		return fmt.Errorf("%d entries are counted, there are %d", x.count, n)
+	}
+	return nil
+}
+
+// An index against a map, under tides of keys that come and go.
+func TestIndexAgainstMap(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		x := index{secret: secretOf(rapid.Uint64().Draw(t, "seed"))}
+		slow := map[string]*Update{}
+		for range rapid.IntRange(1, 6).Draw(t, "steps") {
+			sets := rapid.Bool().Draw(t, "sets")
+			from := rapid.IntRange(0, 6000).Draw(t, "from")
+			for i := range rapid.IntRange(0, 6000).Draw(t, "changes") {
+				key := fmt.Sprint(from + i)
+				if sets {
+					u := &Update{Key: []byte(key)}
+					x.set(u)
+					slow[key] = u
+				} else {
+					x.remove(key)
+					delete(slow, key)
+				}
+				if got := x.get(key); got != slow[key] {
+					t.Fatalf("get %q: got %v, want %v", key, got, slow[key])
+				}
+			}
+			if err := x.check(); err != nil {
+				t.Fatal(err)
+			}
+			for key, u := range slow { // order: each is judged alone
+				if x.get(key) != u {
+					t.Fatalf("get %q: got %v, want %v", key, x.get(key), u)
+				}
+			}
+			seen := map[*Update]bool{}
+			for u := range x.all() {
+				if seen[u] || slow[keyOf(u)] != u {
+					t.Fatalf("all has %q twice, or another one than %v", u.Key, slow[keyOf(u)])
+				}
+				seen[u] = true
+			}
+			if len(seen) != len(slow) {
+				t.Fatalf("all has %d updates, want %d", len(seen), len(slow))
+			}
+		}
+	})
+}
+
+// Keys whose hashes are equal, or begin or end alike, are found, and take no more memory
+// than others.
+func TestIndexOfLikeHashes(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	for name, hash := range map[string]func(i int) uint32{
+		"equal":       func(int) uint32 { return 1 },
+		"begin alike": func(i int) uint32 { return uint32(i) + 1 },
+		"end alike":   func(i int) uint32 { return uint32(i)<<16 | 1 },
+	} {
+		var x index
+		all := make([]*Update, n)
+		for i := range all {
+			all[i] = &Update{Key: fmt.Append(nil, i)}
+			x.add(hash(i), all[i])
+		}
+		if err := x.check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		groups, last := 0, (*segment)(nil)
+		for _, s := range x.segments {
+			if s != last {
+				groups, last = groups+len(s.groups), s
+			}
+		}
+		if slots := groups * groupLen; slots > 8*n || len(x.segments) > n/8 {
+			t.Errorf("%s: room for %d entries in %d places, for %d", name, slots, len(x.segments), n)
+		}
+		for i, u := range all {
+			if at := x.find(hash(i), keyOf(u)); at == nil || *at != u {
+				t.Fatalf("%s: %q is not found", name, u.Key)
+			}
+			if at := x.find(hash(i), "x"+keyOf(u)); at != nil {
+				t.Fatalf("%s: another key than %q is found", name, u.Key)
+			}
+		}
+	}
+}
+
+// Hashes of keys that look alike do not: all bits differ about as often as not, whatever
+// the length.
+func TestIndexHash(t *testing.T) {
+	t.Parallel()
+	c := secretOf(1)
+	other := secretOf(2)
+	for n := 1; n <= 40; n++ {
+		key := make([]byte, n)
+		const tries = 64
+		flips, same := [32]int{}, 0
+		for i := range tries * n {
+			for j := range key {
+				key[j] = byte(i * (j + 1) / n)
+			}
+			before := c.hash(string(key))
+			key[i%n] ^= 1 << (i / n % 8)
+			after := c.hash(string(key))
+			for bit := range flips {
+				flips[bit] += int((before ^ after) >> bit & 1)
+			}
+			if before == other.hash(string(key)) {
+				same++
+			}
+		}
+		for bit, k := range flips {
+			if most := tries * n; k < most/5 || k > most*4/5 {
+				t.Errorf("%d bytes: bit %d flips %d times of %d", n, bit, k, most)
+			}
+		}
+		if same > 0 {
+			t.Errorf("%d bytes: another secret, the same hash", n)
+		}
+	}
+}
+
+// An entry takes about 20 bytes, and what is left of many entries little memory: a few of
+// them, one, or none.
+func TestIndexGivesMemoryBack(t *testing.T) {
+	const n = 20_000
+	all := make([]Update, n)
+	for i := range all {
+		all[i].Key = fmt.Append(nil, "key", i)
+	}
+	for _, stay := range []int{0, 1, n / 50} {
+		var held index
+		before := reachable()
+		for i := range all {
+			held.set(&all[i])
+		}
+		full := reachable() - before
+		for i := stay; i < n; i++ {
+			held.remove(keyOf(&all[i]))
+		}
+		left := reachable() - before
+		if held.count != stay {
+			t.Fatalf("%d entries, want %d", held.count, stay)
+		}
+		if most := full / 10; full < n*12 || full > n*32 || left > most {
+			t.Errorf("%d bytes with %d entries, %d when %d are left; at most %d", full, n, left, stay, most)
+		}
+		if err := held.check(); err != nil {
+			t.Error(err)
+		}
+		runtime.KeepAlive(&held)
+	}
+	runtime.KeepAlive(all)
+}
