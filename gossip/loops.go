@@ -35,7 +35,7 @@ type inflow struct {
 
 // takeTurns deals with every other message, or so.
 func (n *Node) takeTurns(in *inflow) {
-	decoder := n.codec.Decoder()
+	decoder, intake := n.codec.Decoder(), n.engine.Intake()
 	for {
 		in.turn <- struct{}{}
 		p, ok := <-n.transport.Receive()
@@ -47,7 +47,7 @@ func (n *Node) takeTurns(in *inflow) {
 		}
 		m, err := decoder.Decode(p.Bytes) // outside of all locks
 		if err == nil && m.CatchUp {
-			m.Own()
+			intake.Own(m)
 		}
 		if before != nil {
 			<-before

@@ -240,7 +240,8 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 	}
 	defer func() { e.noteApplied(r, before) }()
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
-	for _, u := range b.Updates {
+	var s *space
+	for i, u := range b.Updates {
 		if u.Version <= r.version {
 			e.stats.UpdatesRedundant++
 			continue
@@ -251,7 +252,9 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 			return
 		}
 		e.hlc.Observe(u.Time)
-		s := e.space(u.Space)
+		if s == nil || s.name != u.Space {
+			s = e.space(u.Space)
+		}
 		if s == nil {
 			e.stats.BatchesRefused++
 			e.advance(r, u.Version-1)
@@ -267,13 +270,10 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 		if m.Relays && s.model != nil && u.Time <= e.reports.safe {
 			e.needReset(now)
 		}
-		kept := u
-		if !m.owned {
-			kept = copyOf(u)
-		}
-		kept.Replica, kept.Space = r.id, s.name // names are shared
+		kept := e.hasher.take(b, i)
+		kept.update.Replica, kept.update.Space = r.id, s.name // names are shared
 		e.advance(r, u.Version)
-		e.integrate(r, s, entry{kept, e.hasher.content(kept)}, out)
+		e.integrate(r, s, kept, out)
 		e.stats.UpdatesApplied++
 	}
 	e.advance(r, max(r.version, through))
@@ -343,7 +343,7 @@ func (e *Engine) fork(r *replica, have entry, u *model.Update, content uint64, o
 	e.discard(r, have, out)
 	e.forgetHeirs()
 	if s := e.space(u.Space); s != nil {
-		e.integrate(r, s, entry{retain(r, s, u), content}, out)
+		e.integrate(r, s, e.hasher.ofEntry(entry{retain(r, s, u), content}), out)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sort"
 	"time"
-
-	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // catchup is a conversation in which this node pulls a lot: meanwhile it accepts
@@ -149,7 +147,6 @@ type serving struct {
 	credit
 	left    []candidate // in the order in which they go
 	portion int         // bytes of one message
-	updates int         // of the last message
 	queued  bool
 }
 
@@ -249,7 +246,6 @@ func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 // packNext fills m with what is next.
 func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 	p := e.packing(m)
-	p.spare = make([]*model.Update, 0, s.updates+s.updates/8)
 	base := p.size
 	limit := min(base+s.portion, e.cfg.MaxStream)
 	done := 0
@@ -269,6 +265,6 @@ func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 		}
 		done++
 	}
-	s.left, s.updates = s.left[done:], p.updates
+	s.left = s.left[done:]
 	return e.finishPacking(p, base, theirs)
 }

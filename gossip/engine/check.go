@@ -110,7 +110,7 @@ func (e *Engine) checkSpace(s *space) error {
 			if u.Space != s.name {
 				continue
 			}
-			account(&sum, en, +1, hasher)
+			account(&sum, hasher.ofEntry(en), +1)
 			if s.model == nil {
 				continue
 			}

@@ -73,6 +73,8 @@ type Engine struct {
 
 	live live
 
+	shown []model.Change // what the latest Step returned: its memory is used again
+
 	interval time.Duration // between rounds, now
 	eager    int           // rounds to come that do not make interval longer
 	round    time.Time     // when the last round was
@@ -84,7 +86,7 @@ type Engine struct {
 type Output struct {
 	Send    []Envelope     // in order per peer
 	Live    []LiveEnvelope // from Feed
-	Changed []model.Change // what models now show, in the order in which it happened
+	Changed []model.Change // what models now show, in the order in which it happened; there until the next Step
 	Fresh   bool           // links that are ready can be fed: call Feed
 }
 
@@ -188,7 +190,7 @@ func (e *Engine) issue(self *replica, s *space, updates []*model.Update, out *Ou
 	e.freshen(self, out)
 	for _, u := range updates {
 		e.advance(self, u.Version)
-		e.integrate(self, s, entry{u, e.hasher.content(u)}, out)
+		e.integrate(self, s, e.hasher.own(u), out)
 	}
 	e.stats.UpdatesWritten += uint64(len(updates))
 }

@@ -15,7 +15,9 @@ import (
 // digest are kept as they are, until the others have come or for a Timeout: the
 // caller must not use their buffer again.
 func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
-	var out Output
+	clear(e.shown) // what it refers to may be garbage now
+	out := Output{Changed: e.shown[:0]}
+	e.shown = nil
 	if err := e.validate(m); err != nil {
 		return out, err
 	}
@@ -81,8 +83,14 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 		e.announce(now) // what is new here is new to others
 	}
 	e.noteSent(&out)
+	if cap(out.Changed) <= maxShown {
+		e.shown = out.Changed
+	}
 	return out, nil
 }
+
+// maxShown is for how many changes memory is kept from one Step to the next.
+const maxShown = 4096
 
 // validate refuses what no correct node sends.
 func (e *Engine) validate(m *Message) error {

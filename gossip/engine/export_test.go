@@ -30,7 +30,7 @@ func (e *Engine) Replace(d clock.Dot, value string) {
 	u.Value = []byte(value)
 	var out Output
 	e.discard(r, en, &out)
-	e.integrate(r, e.spaces[u.Space], entry{&u, e.hasher.content(&u)}, &out)
+	e.integrate(r, e.spaces[u.Space], e.hasher.own(&u), &out)
 }
 
 // Flip changes the value of a retained update behind the engine's back.

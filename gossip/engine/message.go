@@ -93,21 +93,6 @@ type Message struct {
 	Retired []Retirement
 	// Repair is set in messages of kind Repair only.
 	Repair *RepairStep
-
-	owned bool // the receiver may keep the batches' updates; see Own
-}
-
-// Own copies the updates of the batches out of the buffer of a message that was decoded,
-// so that Step retains them without a copy. It pays for messages of which all updates are
-// likely to be new, and takes no lock of the receiver's.
-func (m *Message) Own() {
-	for i := range m.Batches {
-		all := m.Batches[i].Updates
-		for j, u := range all {
-			all[j] = copyOf(u)
-		}
-	}
-	m.owned = true
 }
 
 // Rates are the sender's flow-control rates in updates per second (Paper §4), in
@@ -146,6 +131,8 @@ type Batch struct {
 	Floor   clock.Version // the sender's floor of the replica (R8, R9)
 	Closed  bool          // every hole is closed: superseded by an update in the same message
 	Updates []*model.Update
+
+	owned []owned // of the first Updates; see Intake
 }
 
 // MaxSpan is the longest run of versions that one batch covers.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -29,7 +30,10 @@ func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room in
 
 // packing begins to pack a message.
 func (e *Engine) packing(m *Message) *packing {
-	return &packing{codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, m: m, size: e.cfg.Codec.Size(m)}
+	return &packing{
+		codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, usual: cmp.Or(int(e.updateSize), smallUpdate),
+		m: m, size: e.cfg.Codec.Size(m),
+	}
 }
 
 // finishPacking gives the message what was packed for a peer with this digest. Without
@@ -49,13 +53,13 @@ type packing struct {
 	codec   Codec
 	hasher  *hasher
 	max     int      // MaxStream
+	usual   int      // bytes of an update
 	m       *Message // without batches
 	batches []Batch
-	sizer   Sizer           // of both; nil: to be made when it is needed
-	size    int             // bytes of both
-	updates int             // in batches
-	damaged []entry         // left out of them
-	spare   []*model.Update // empty, with room for the updates of the next batch; nil: none
+	sizer   Sizer   // of both; nil: to be made when it is needed
+	size    int     // bytes of both
+	updates int     // in batches
+	damaged []entry // left out of them
 }
 
 // serve takes the turns of a phase until one does not fit.
@@ -77,7 +81,7 @@ func (p *packing) run(t *turn, limit int) bool {
 		return false
 	}
 	before := *p
-	b := p.last(t)
+	b := p.last(t, limit)
 	for en := range t.replica.log.after(t.sent) {
 		if en.update.Version > t.end() {
 			break
@@ -117,7 +121,7 @@ func (p *packing) tooLong(t *turn, limit int) bool {
 
 // last returns the batch of t, a new one if need be, as the last one of the
 // message: that is where a Sizer goes on.
-func (p *packing) last(t *turn) *Batch {
+func (p *packing) last(t *turn, limit int) *Batch {
 	n := len(p.batches) - 1
 	if t.open && p.batches[n].Replica != t.replica.id {
 		i := slices.IndexFunc(p.batches, func(b Batch) bool { return b.Replica == t.replica.id })
@@ -130,8 +134,10 @@ func (p *packing) last(t *turn) *Batch {
 		p.sizer = p.codec.Sizer(&m)
 	}
 	if !t.open {
-		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor, Updates: p.spare}
-		p.spare = nil
+		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor}
+		if fit := max(limit-p.size, 0) / p.usual; fit > 0 {
+			b.Updates = make([]*model.Update, 0, min(fit+fit/8, t.most, t.replica.log.len(), int(t.end()-t.from)))
+		}
 		p.size = p.sizer.Begin(&b)
 		p.batches = append(p.batches, b)
 	}

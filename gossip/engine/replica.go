@@ -103,8 +103,8 @@ func (e *Engine) place(r *replica, version, horizon clock.Version) {
 
 // integrate lets the model see u, an update of r, retains it if it counts, and
 // drops what it supersedes.
-func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
-	u := en.update
+func (e *Engine) integrate(r *replica, s *space, o owned, out *Output) {
+	u := o.update
 	if s.model != nil {
 		effect := s.model.Apply(u)
 		if effect.Redundant {
@@ -116,8 +116,8 @@ func (e *Engine) integrate(r *replica, s *space, en entry, out *Output) {
 		}
 		s.show(u, effect.Superseded, out)
 	}
-	r.log.insert(en)
-	account(s, en, +1, e.hasher)
+	r.log.insert(o.entry)
+	account(s, o, +1)
 	e.bury(r, u)
 }
 
@@ -141,32 +141,30 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 	if !ok {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
-	account(e.spaces[u.Space], en, -1, e.hasher)
+	account(e.spaces[u.Space], e.hasher.ofEntry(en), -1)
 	r.alien = max(r.alien, u.Version)
 	r.emptied = e.hlc.Last()
 }
 
-// account adds an entry to the figures of its space (sign +1) or takes it out (-1).
-func account(s *space, en entry, sign int, hasher *hasher) {
-	u := en.update
+// account adds an update to the figures of its space (sign +1) or takes it out (-1).
+func account(s *space, o owned, sign int) {
+	u := o.update
+	bytes := int64(sign) * bytesOf(u)
 	s.updates += sign
-	s.bytes += int64(sign) * bytesOf(u)
+	s.bytes += bytes
 	switch {
 	case u.IsTombstone():
 		s.tombstones += sign
-		s.deadBytes += int64(sign) * bytesOf(u)
+		s.deadBytes += bytes
 	case s.isPast(u):
 		s.expired += sign
-		s.deadBytes += int64(sign) * bytesOf(u)
+		s.deadBytes += bytes
 	case u.Expires != 0:
 		s.expiring += sign
 	}
-	if u.Collectable() {
-		return
-	}
-	if h := hasher.member(u.Dot, en.content); sign > 0 {
-		s.hash = s.hash.Plus(h)
+	if sign > 0 {
+		s.hash = s.hash.Plus(o.member)
 	} else {
-		s.hash = s.hash.Minus(h)
+		s.hash = s.hash.Minus(o.member)
 	}
 }

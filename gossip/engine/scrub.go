@@ -192,7 +192,7 @@ func (e *Engine) corruptAdd(r *replica, u *model.Update, out *Output) (clock.Dot
 		}
 		added := *u
 		added.Version, added.Key = v, append([]byte("made up "), u.Key...)
-		e.integrate(r, e.spaces[u.Space], entry{&added, e.hasher.content(&added)}, out)
+		e.integrate(r, e.spaces[u.Space], e.hasher.own(&added), out)
 		return added.Dot, true
 	}
 	return clock.Dot{}, false

@@ -183,7 +183,7 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 		}
 		e.stats.Repaired++
 		e.stats.RepairedBytes += uint64(bytesOf(u))
-		e.integrate(r, s, entry{retain(r, s, u), content}, out)
+		e.integrate(r, s, e.hasher.ofEntry(entry{retain(r, s, u), content}), out)
 		if clean {
 			continue
 		}

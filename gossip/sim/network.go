@@ -137,7 +137,7 @@ func (s *Sim) arrive(p *packet) {
 	}
 	own := m.CatchUp && p.message == nil // as a node does
 	if own {
-		m.Own()
+		n.engine.Intake().Own(m)
 	}
 	out, err := n.engine.Step(n.Clock(), m)
 	if errors.Is(err, engine.ErrMessage) {

@@ -79,7 +79,7 @@ func note(seen map[string]bool, v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name := v.Type().String() + "." + v.Type().Field(i).Name
-			if name == "engine.Message.owned" {
+			if name == "engine.Batch.owned" {
 				continue // it says something of the memory
 			}
 			seen[name] = seen[name] || !v.Field(i).IsZero()

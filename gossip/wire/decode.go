@@ -328,7 +328,7 @@ func (r *reader) batch() engine.Batch {
 }
 
 // updates reads a count and so many updates of one replica with versions in
-// (from, through], and appends them to out. All share one allocation.
+// (from, through], and appends them to out.
 func (r *reader) updates(out []*model.Update, replica clock.Replica, from, through clock.Version) []*model.Update {
 	n := int(r.upTo(engine.MaxBatch, "number of updates"))
 	if n > r.left()/minUpdate {
@@ -338,8 +338,10 @@ func (r *reader) updates(out []*model.Update, replica clock.Replica, from, throu
 		return out
 	}
 	r.run.version, r.run.time, r.run.back = from, r.hlc, true
-	slab := r.slab.take(n)
-	out = slices.Grow(out, n)
+	slab, refs := r.slab.take(n)
+	if out == nil {
+		out = refs
+	}
 	for i := range slab {
 		if r.update(&slab[i], replica, through); r.err != nil {
 			break

@@ -9,24 +9,26 @@ import (
 // for concurrent use.
 type Decoder struct {
 	codec *Codec
-	slab  []model.Update
+	slab  slab
 }
 
 // Decoder returns a new decoder for messages of the codec's cluster.
 func (c *Codec) Decoder() *Decoder { return &Decoder{codec: c} }
 
-// Decode is [Codec.Decode], but the updates of a message, not their keys and values, are
-// only there until the next call, unless the message is a part of a digest: the engine
-// keeps those.
+// Decode is [Codec.Decode], but the updates of a message and the slices of them, not their
+// keys and values, are only there until the next call, unless the message is a part of a
+// digest: the engine keeps those.
 func (d *Decoder) Decode(b []byte) (*engine.Message, error) {
-	r := reader{b: b, slab: slab{free: d.slab}}
-	clear(d.slab)
+	r := reader{b: b, slab: d.slab}
+	clear(d.slab.updates)
+	clear(d.slab.refs)
 	m, err := d.codec.decode(&r)
 	switch {
 	case err == nil && m.Digest.Parts > 1:
-		d.slab = nil
+		d.slab = slab{}
 	case r.slab.lacked > 0:
-		d.slab = make([]model.Update, min(len(d.slab)+r.slab.lacked, maxSlab))
+		n := min(len(d.slab.updates)+r.slab.lacked, maxSlab)
+		d.slab = slab{updates: make([]model.Update, n), refs: make([]*model.Update, n)}
 	}
 	return m, err
 }
@@ -34,19 +36,21 @@ func (d *Decoder) Decode(b []byte) (*engine.Message, error) {
 // maxSlab is how many updates a decoder keeps memory for.
 const maxSlab = 4096
 
-// slab is memory for updates. The zero value has none to start with.
+// slab is memory for updates, and for slices of them. The zero value has none to start
+// with.
 type slab struct {
-	free   []model.Update
-	lacked int // updates for which it was too small
+	updates []model.Update
+	refs    []*model.Update // as many
+	lacked  int             // updates for which it was too small
 }
 
-// take returns n zero updates.
-func (s *slab) take(n int) []model.Update {
-	if n > len(s.free) {
+// take returns n zero updates, and an empty slice with room for as many.
+func (s *slab) take(n int) ([]model.Update, []*model.Update) {
+	if n > len(s.updates) {
 		s.lacked += n
-		return make([]model.Update, n)
+		return make([]model.Update, n), make([]*model.Update, 0, n)
 	}
-	taken := s.free[:n:n]
-	s.free = s.free[n:]
-	return taken
+	updates, refs := s.updates[:n:n], s.refs[:0:n]
+	s.updates, s.refs = s.updates[n:], s.refs[n:]
+	return updates, refs
 }

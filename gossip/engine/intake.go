@@ -1,0 +1,59 @@
+package engine
+
+import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+
+// Intake does, outside of its engine's lock, a part of what Step does with messages of
+// which all updates are likely to be new: it copies them out of the buffer, and hashes
+// them. It is not safe for concurrent use; an engine may have several.
+type Intake struct {
+	hasher *hasher
+	all    []owned
+}
+
+// owned is an update of which the engine may keep the memory, and its hashes.
+type owned struct {
+	entry
+	member Hash // zero for what is not in the state hash
+}
+
+// Intake returns a new intake for messages that Step is given.
+func (e *Engine) Intake() *Intake { return &Intake{hasher: newHasher(e.cfg.Cluster)} }
+
+// Own prepares a message that was decoded. Step must have handled it before Own is called
+// again.
+func (in *Intake) Own(m *Message) {
+	clear(in.all)
+	in.all = in.all[:0]
+	for i := range m.Batches {
+		b := &m.Batches[i]
+		begin := len(in.all)
+		for j, u := range b.Updates {
+			o := in.hasher.own(copyOf(u))
+			b.Updates[j] = o.update
+			in.all = append(in.all, o)
+		}
+		b.owned = in.all[begin:len(in.all):len(in.all)]
+	}
+}
+
+// take returns the i-th update of a batch as it is to be retained: a copy, unless it was
+// prepared.
+func (h *hasher) take(b *Batch, i int) owned {
+	u := b.Updates[i]
+	if i < len(b.owned) && b.owned[i].update == u {
+		return b.owned[i]
+	}
+	return h.own(copyOf(u))
+}
+
+// own returns an update with its hashes.
+func (h *hasher) own(u *model.Update) owned { return h.ofEntry(entry{u, h.content(u)}) }
+
+// ofEntry returns what is retained with its hashes.
+func (h *hasher) ofEntry(en entry) owned {
+	o := owned{entry: en}
+	if !en.update.Collectable() {
+		o.member = h.member(en.update.Dot, en.content)
+	}
+	return o
+}
