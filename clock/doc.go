@@ -4,6 +4,7 @@
 //   - [Replica] is one incarnation of a node; only it writes under its id.
 //   - [Version] numbers the updates of one replica: 1, 2, 3 … without gaps.
 //   - [Dot] is a replica and a version: the identity of one update for ever.
+//   - [Dots] are a list of them.
 //   - [Vector] says, for each replica, the highest version known.
 //   - [Timestamp] is hybrid logical time in one uint64; [HLC] issues it, larger
 //     than every timestamp seen before, also when the wall clock steps back.

@@ -16,8 +16,9 @@ type Entry struct {
 // zero value knows nothing and is ready to use. Iteration is in the order of
 // [Replica.Compare]. A component of version 0 is the same as none, and is not
 // kept. Copying a Vector shares its components: Clone before changing a copy.
+// It takes no more memory than a pointer where there is nothing in it.
 type Vector struct {
-	entries []Entry // ascending by replica, versions above zero
+	list *[]Entry // ascending by replica, versions above zero; nil: there are none
 }
 
 // Order is how two vectors relate.
@@ -47,19 +48,35 @@ func NewVector(entries []Entry) Vector {
 			kept = append(kept, e)
 		}
 	}
-	return Vector{entries: kept}
+	return vectorOf(kept)
+}
+
+// vectorOf returns the vector of entries that are in order.
+func vectorOf(entries []Entry) Vector {
+	if len(entries) == 0 {
+		return Vector{}
+	}
+	return Vector{list: &entries}
+}
+
+// entries returns the components.
+func (v Vector) entries() []Entry {
+	if v.list == nil {
+		return nil
+	}
+	return *v.list
 }
 
 // Len returns the number of replicas of which something is known.
-func (v Vector) Len() int { return len(v.entries) }
+func (v Vector) Len() int { return len(v.entries()) }
 
 // At returns the i-th component in replica order, 0 ≤ i < Len.
-func (v Vector) At(i int) Entry { return v.entries[i] }
+func (v Vector) At(i int) Entry { return v.entries()[i] }
 
 // Version returns the highest version known of r, 0 when nothing is.
 func (v Vector) Version(r Replica) Version {
 	if i, ok := v.search(r); ok {
-		return v.entries[i].Version
+		return v.entries()[i].Version
 	}
 	return 0
 }
@@ -72,47 +89,48 @@ func (v *Vector) Set(r Replica, version Version) {
 	i, ok := v.search(r)
 	switch {
 	case ok && version == 0:
-		v.entries = slices.Delete(v.entries, i, i+1)
+		*v = vectorOf(slices.Delete(v.entries(), i, i+1))
 	case ok:
-		v.entries[i].Version = version
+		v.entries()[i].Version = version
 	case version > 0:
-		v.entries = slices.Insert(v.entries, i, Entry{r, version})
+		*v = vectorOf(slices.Insert(v.entries(), i, Entry{r, version}))
 	}
 }
 
 // Merge raises every component of v to that of o.
 func (v *Vector) Merge(o Vector) {
+	mine, others := v.entries(), o.entries()
 	missing := 0
 	i := 0
-	for _, e := range o.entries {
-		for i < len(v.entries) && v.entries[i].Replica.Compare(e.Replica) < 0 {
+	for _, e := range others {
+		for i < len(mine) && mine[i].Replica.Compare(e.Replica) < 0 {
 			i++
 		}
-		if i < len(v.entries) && v.entries[i].Replica == e.Replica {
-			v.entries[i].Version = max(v.entries[i].Version, e.Version)
+		if i < len(mine) && mine[i].Replica == e.Replica {
+			mine[i].Version = max(mine[i].Version, e.Version)
 		} else {
 			missing++
 		}
 	}
-	if missing == 0 {
-		return
+	if missing > 0 {
+		*v = NewVector(slices.Concat(mine, others))
 	}
-	v.entries = NewVector(slices.Concat(v.entries, o.entries)).entries
 }
 
 // Compare tells how v relates to o.
 func (v Vector) Compare(o Vector) Order {
+	mine, others := v.entries(), o.entries()
 	less, more := false, false
 	i, j := 0, 0
-	for i < len(v.entries) || j < len(o.entries) {
+	for i < len(mine) || j < len(others) {
 		c := 0
 		switch {
-		case i == len(v.entries):
+		case i == len(mine):
 			c = 1
-		case j == len(o.entries):
+		case j == len(others):
 			c = -1
 		default:
-			c = v.entries[i].Replica.Compare(o.entries[j].Replica)
+			c = mine[i].Replica.Compare(others[j].Replica)
 		}
 		switch {
 		case c < 0:
@@ -122,8 +140,8 @@ func (v Vector) Compare(o Vector) Order {
 			less = true
 			j++
 		default:
-			less = less || v.entries[i].Version < o.entries[j].Version
-			more = more || v.entries[i].Version > o.entries[j].Version
+			less = less || mine[i].Version < others[j].Version
+			more = more || mine[i].Version > others[j].Version
 			i++
 			j++
 		}
@@ -141,13 +159,13 @@ func (v Vector) Compare(o Vector) Order {
 }
 
 // Clone returns a copy that shares nothing with v.
-func (v Vector) Clone() Vector { return Vector{entries: slices.Clone(v.entries)} }
+func (v Vector) Clone() Vector { return vectorOf(slices.Clone(v.entries())) }
 
 // All iterates over the components in replica order. The vector must not be
 // changed meanwhile.
 func (v Vector) All() iter.Seq2[Replica, Version] {
 	return func(yield func(Replica, Version) bool) {
-		for _, e := range v.entries {
+		for _, e := range v.entries() {
 			if !yield(e.Replica, e.Version) {
 				return
 			}
@@ -159,7 +177,7 @@ func (v Vector) All() iter.Seq2[Replica, Version] {
 func (v Vector) String() string {
 	var b strings.Builder
 	b.WriteByte('{')
-	for i, e := range v.entries {
+	for i, e := range v.entries() {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
@@ -170,7 +188,7 @@ func (v Vector) String() string {
 }
 
 func (v Vector) search(r Replica) (int, bool) {
-	return slices.BinarySearchFunc(v.entries, r, func(e Entry, r Replica) int { return e.Replica.Compare(r) })
+	return slices.BinarySearchFunc(v.entries(), r, func(e Entry, r Replica) int { return e.Replica.Compare(r) })
 }
 
 func compareEntries(a, b Entry) int { return a.Replica.Compare(b.Replica) }

@@ -168,3 +168,14 @@ func ExampleVector() {
 	fmt.Println(v, w, v.Compare(w) == clock.Before)
 	// Output: {amy/1:3} {amy/1:3 bob/1:1} true
 }
+
+// A list of dots is as it was made; an empty one is the zero value.
+func TestDots(t *testing.T) {
+	if d := clock.NewDots(nil); d != (clock.Dots{}) || d != clock.NewDots([]clock.Dot{}) || d.Len() != 0 || d.All() != nil {
+		t.Errorf("of nothing: %v, %d dots", d.All(), d.Len())
+	}
+	want := []clock.Dot{{Replica: clock.Replica{Node: "b"}, Version: 7}, {Replica: clock.Replica{Node: "a"}, Version: 9}}
+	if d := clock.NewDots(slices.Clone(want)); d.Len() != 2 || !slices.Equal(d.All(), want) {
+		t.Errorf("got %v, want %v", d.All(), want)
+	}
+}

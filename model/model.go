@@ -32,7 +32,7 @@ type Update struct {
 	Value   []byte
 	Kind    Kind
 	Context clock.Vector    // per key; only for models that need it
-	Deps    []clock.Dot     // updates that must be applied before; only for causal models
+	Deps    clock.Dots      // updates that must be applied before; only for causal models
 	Expires clock.Timestamp // not shown from then on (see Expirer); 0: never
 }
 
@@ -123,7 +123,7 @@ type Draft struct {
 func (d *Draft) Update(dot clock.Dot, at clock.Timestamp, space string) *Update {
 	u := &Update{
 		Dot: dot, Time: at, Space: space, Key: d.Key, Value: d.Value,
-		Kind: d.Kind, Context: d.Context, Deps: d.Deps,
+		Kind: d.Kind, Context: d.Context, Deps: clock.NewDots(d.Deps),
 	}
 	if d.TTL > 0 {
 		u.Expires = at.Add(d.TTL)

@@ -261,10 +261,10 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 			e.hold(r, now.Add(e.cfg.Interval), clock.Dot{})
 			return
 		}
-		if i := slices.IndexFunc(u.Deps, func(d clock.Dot) bool { return !e.isKnown(d) }); i >= 0 {
+		if i := slices.IndexFunc(u.Deps.All(), func(d clock.Dot) bool { return !e.isKnown(d) }); i >= 0 {
 			e.stats.BatchesRefused++
 			e.advance(r, u.Version-1)
-			e.hold(r, now.Add(e.cfg.Timeout), u.Deps[i])
+			e.hold(r, now.Add(e.cfg.Timeout), u.Deps.All()[i])
 			return
 		}
 		if m.Relays && s.model != nil && u.Time <= e.reports.safe {
@@ -302,7 +302,7 @@ func copyOf(u *model.Update) *model.Update {
 
 // depsKnown reports whether everything that u builds on is known.
 func (e *Engine) depsKnown(u *model.Update) bool {
-	return !slices.ContainsFunc(u.Deps, func(d clock.Dot) bool { return !e.isKnown(d) })
+	return !slices.ContainsFunc(u.Deps.All(), func(d clock.Dot) bool { return !e.isKnown(d) })
 }
 
 // isKnown reports whether an update is known, or does not count any more (R13).

@@ -73,12 +73,13 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 		u := *en.update
 		u.Dot = clock.Dot{Replica: e.self, Version: self.version + 1}
 		u.Time = e.hlc.Next(now)
-		u.Deps = slices.Clone(u.Deps)
-		for i, d := range u.Deps {
+		deps := slices.Clone(u.Deps.All())
+		for i, d := range deps {
 			if d, ok := renamed[d]; ok {
-				u.Deps[i] = d
+				deps[i] = d
 			}
 		}
+		u.Deps = clock.NewDots(deps)
 		renamed[en.update.Dot] = u.Dot
 		e.issue(self, s, []*model.Update{&u}, out)
 	}

@@ -62,7 +62,7 @@ func (h *hasher) content(u *model.Update) uint64 {
 	for r, n := range u.Context.All() {
 		b = appendDot(b, clock.Dot{Replica: r, Version: n})
 	}
-	for _, d := range u.Deps {
+	for _, d := range u.Deps.All() {
 		b = appendDot(b, d)
 	}
 	h.buf = b

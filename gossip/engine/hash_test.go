@@ -19,7 +19,7 @@ func TestContentOfEveryField(t *testing.T) {
 			Dot: clock.Dot{Replica: a, Version: 1}, Time: 5, Expires: 6, Kind: 7, Space: "space",
 			Key: []byte("key"), Value: []byte("value"),
 			Context: clock.NewVector([]clock.Entry{{Replica: a, Version: 1}}),
-			Deps:    []clock.Dot{{Replica: a, Version: 2}},
+			Deps:    clock.NewDots([]clock.Dot{{Replica: a, Version: 2}}),
 		}
 	}
 	seen := map[uint64]string{h.content(base()): "nothing"}
@@ -34,10 +34,10 @@ func TestContentOfEveryField(t *testing.T) {
 		"key and value": func(u *model.Update) { u.Key, u.Value = []byte("keyv"), []byte("alue") },
 		"no context":    func(u *model.Update) { u.Context = clock.Vector{} },
 		"context":       func(u *model.Update) { u.Context = clock.NewVector([]clock.Entry{{Replica: a, Version: 2}}) },
-		"no dependency": func(u *model.Update) { u.Deps = nil },
-		"dependency":    func(u *model.Update) { u.Deps = []clock.Dot{{Replica: a, Version: 3}} },
+		"no dependency": func(u *model.Update) { u.Deps = clock.Dots{} },
+		"dependency":    func(u *model.Update) { u.Deps = clock.NewDots([]clock.Dot{{Replica: a, Version: 3}}) },
 		"a context for what was": func(u *model.Update) {
-			u.Context, u.Deps = clock.Vector{}, []clock.Dot{{Replica: a, Version: 1}, u.Deps[0]}
+			u.Context, u.Deps = clock.Vector{}, clock.NewDots([]clock.Dot{{Replica: a, Version: 1}, u.Deps.All()[0]})
 		},
 	} {
 		u := base()

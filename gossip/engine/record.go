@@ -10,7 +10,7 @@ type record[Room any] struct {
 }
 
 // newRecord returns a zero update, and n bytes that live as long as it does. The rooms
-// are what fills the runtime's size classes beside an update of 168 bytes.
+// are what fills the runtime's size classes beside an update of 136 bytes.
 func newRecord(n int) (*model.Update, []byte) {
 	switch {
 	case n <= 24:
@@ -27,6 +27,9 @@ func newRecord(n int) (*model.Update, []byte) {
 		return &r.update, r.room[:n:n]
 	case n <= 88:
 		r := new(record[[88]byte])
+		return &r.update, r.room[:n:n]
+	case n <= 104:
+		r := new(record[[104]byte])
 		return &r.update, r.room[:n:n]
 	case n <= 120:
 		r := new(record[[120]byte])

@@ -15,7 +15,7 @@ import (
 // replica, or two replicas that depend on superseded ones of each other, go on.
 func TestWaitingUpdateStopsJustBeforeIt(t *testing.T) {
 	r1, r2 := clock.Replica{Node: "r1"}, clock.Replica{Node: "r2"}
-	after := func(u *model.Update, d ...clock.Dot) *model.Update { u.Deps = d; return u }
+	after := func(u *model.Update, d ...clock.Dot) *model.Update { u.Deps = clock.NewDots(d); return u }
 	for name, batches := range map[string][]engine.Batch{
 		"own":    {batch(r1, after(updateOf(r1, 2, "k"), clock.Dot{Replica: r1, Version: 1}))},
 		"mutual": {batch(r1, after(updateOf(r1, 4, "k"), clock.Dot{Replica: r2, Version: 1})), batch(r2, after(updateOf(r2, 2, "j"), clock.Dot{Replica: r1, Version: 3}))},
@@ -96,7 +96,7 @@ func TestWaitingUpdateMakesRoom(t *testing.T) {
 	a := w.nodes[0]
 	first, then := clock.Replica{Node: "first"}, clock.Replica{Node: "then"}
 	waits := []*model.Update{updateOf(then, 1, "k1"), updateOf(then, 2, "k2"), updateOf(then, 3, "k3")}
-	waits[0].Deps = []clock.Dot{{Replica: first, Version: 1}}
+	waits[0].Deps = clock.NewDots([]clock.Dot{{Replica: first, Version: 1}})
 	for _, b := range []engine.Batch{batch(first, updateOf(first, 1, "j")), batch(then, waits...)} {
 		for _, u := range b.Updates {
 			w.know(u)

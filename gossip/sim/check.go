@@ -123,7 +123,7 @@ func (c *checker) learn(n *Node, u *model.Update) *record {
 		r.saw = n.watch.vector
 		c.checkTime(n, r)
 	}
-	if len(u.Deps) > 0 {
+	if u.Deps.Len() > 0 {
 		c.checkDeps(n, u)
 	}
 	if !fresh && !r.says(u) {

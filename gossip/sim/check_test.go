@@ -47,7 +47,7 @@ func TestChecksBite(t *testing.T) {
 			s.cfg.Tamper = func(to *Node, _ *engine.Message) { to.watch.changed = true }
 		}},
 		{"Deps", func(s *Sim, n *Node) {
-			s.check.checkDeps(n, &model.Update{Deps: []clock.Dot{{Replica: stranger, Version: 1}}})
+			s.check.checkDeps(n, &model.Update{Deps: clock.NewDots([]clock.Dot{{Replica: stranger, Version: 1}})})
 		}},
 	} {
 		s, err := New(Config{Seed: 1, Nodes: 2, Engine: engine.Config{MaxInterval: time.Second}})

@@ -88,7 +88,7 @@ func (a *author) between(all []*record, from, through clock.Version) []*record {
 func (r *record) says(u *model.Update) bool {
 	return r.Time == u.Time && r.Space == u.Space && r.Kind == u.Kind && r.Expires == u.Expires &&
 		bytes.Equal(r.Key, u.Key) && bytes.Equal(r.Value, u.Value) &&
-		slices.Equal(r.Deps, u.Deps) && r.Context.Compare(u.Context) == clock.Equal
+		slices.Equal(r.Deps.All(), u.Deps.All()) && r.Context.Compare(u.Context) == clock.Equal
 }
 
 // earlier orders records by when they were written: what one builds on comes first.

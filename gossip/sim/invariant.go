@@ -66,7 +66,7 @@ func (c *checker) checkTime(n *Node, r *record) {
 // checkDeps looks for what an update builds on: it is known before (DESIGN §5).
 func (c *checker) checkDeps(n *Node, u *model.Update) {
 	v := c.known(n)
-	for _, d := range u.Deps {
+	for _, d := range u.Deps.All() {
 		if !v.Covers(d) && !c.isCut(n, d.Replica) {
 			_ = c.sim.violate("Deps", n, "%s came before %v, on which it builds, at %v", describe(u), d, v)
 		}

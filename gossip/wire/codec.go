@@ -102,7 +102,7 @@ func (c *Codec) UpdateSize(u *model.Update) int {
 	for r := range u.Context.All() {
 		n += definitionSize(r) + maxUint
 	}
-	for _, d := range u.Deps {
+	for _, d := range u.Deps.All() {
 		n += definitionSize(d.Replica) + maxUint
 	}
 	return n

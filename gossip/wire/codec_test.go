@@ -153,7 +153,7 @@ func TestEmptyIsNil(t *testing.T) {
 	c := New("")
 	m := &engine.Message{Kind: engine.Push, Digest: engine.Digest{Full: true, Entries: []engine.DigestEntry{}},
 		Exceptions: []clock.Entry{}, Hashes: []engine.SpaceHash{}, Reports: []engine.Report{}, Retired: []engine.Retirement{},
-		Batches: []engine.Batch{{Through: 1, Updates: []*model.Update{{Dot: clock.Dot{Version: 1}, Key: []byte{}, Deps: []clock.Dot{}}}}},
+		Batches: []engine.Batch{{Through: 1, Updates: []*model.Update{{Dot: clock.Dot{Version: 1}, Key: []byte{}, Deps: clock.NewDots([]clock.Dot{})}}}},
 	}
 	want := &engine.Message{Kind: engine.Push, Digest: engine.Digest{Full: true},
 		Batches: []engine.Batch{{Through: 1, Updates: []*model.Update{{Dot: clock.Dot{Version: 1}}}}},

@@ -12,7 +12,7 @@ import (
 
 // MaxGrowth bounds the memory that decoding takes: so many bytes for each byte
 // of input, garbage included, and 1 KiB. The worst are updates of 5 bytes,
-// 176 bytes each in memory, and replicas that are defined and used once.
+// 144 bytes each in memory, and replicas that are defined and used once.
 const MaxGrowth = 64
 
 // The fewest bytes that things take, smallest encodings assumed.

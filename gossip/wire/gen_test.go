@@ -94,9 +94,11 @@ func (g gen) update(d clock.Dot, last clock.Timestamp) *model.Update {
 	if g.bool() {
 		u.Kind = model.Kind(g.count(255))
 		u.Context = g.vector(3)
+		var deps []clock.Dot
 		for range g.count(3) {
-			u.Deps = append(u.Deps, clock.Dot{Replica: g.replica(), Version: g.version()})
+			deps = append(deps, clock.Dot{Replica: g.replica(), Version: g.version()})
 		}
+		u.Deps = clock.NewDots(deps)
 		if g.bool() {
 			u.Expires = g.time(u.Time)
 		}

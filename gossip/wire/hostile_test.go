@@ -46,7 +46,7 @@ func samples() []*engine.Message {
 	rich := update(b, 9)
 	rich.Kind, rich.Expires, rich.Space = model.Tombstone|3, rich.Time+60_000<<logicalBits, "settings"
 	rich.Context = clock.NewVector([]clock.Entry{entry(a, 4), entry(b, 8)})
-	rich.Deps = []clock.Dot{{Replica: b, Version: 7}, {Replica: clock.Replica{Node: "c"}, Version: 300}}
+	rich.Deps = clock.NewDots([]clock.Dot{{Replica: b, Version: 7}, {Replica: clock.Replica{Node: "c"}, Version: 300}})
 	head := engine.Message{From: a, To: 1_700, Exchange: 77, HLC: start + 1000<<logicalBits, MaxUpdate: 1 << 20, Credit: 65536}
 	message := func(k engine.Kind, f func(m *engine.Message)) *engine.Message {
 		m := head

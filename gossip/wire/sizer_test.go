@@ -128,7 +128,7 @@ func TestUpdateSizeIsBound(t *testing.T) {
 func TestUpdateSizeIsTight(t *testing.T) {
 	c := New("")
 	u := &model.Update{Dot: clock.Dot{Replica: clock.Replica{Node: "n", Epoch: 1 << 63}, Version: 1<<63 + 1<<32},
-		Time: 1 << 63, Space: "s", Kind: 1, Expires: 1, Deps: []clock.Dot{{Replica: clock.Replica{Node: "o", Epoch: 1 << 63}, Version: 1 << 63}}}
+		Time: 1 << 63, Space: "s", Kind: 1, Expires: 1, Deps: clock.NewDots([]clock.Dot{{Replica: clock.Replica{Node: "o", Epoch: 1 << 63}, Version: 1 << 63}})}
 	m := &engine.Message{Kind: engine.Push}
 	envelope := c.Size(m)
 	m.Batches = []engine.Batch{{Replica: u.Replica, From: 1<<63 + 1, Through: u.Version, Floor: 1 << 63, Updates: []*model.Update{u}}}

@@ -75,7 +75,7 @@ func (w *writer) update(u *model.Update) {
 	s := stampOf(u.Time, w.run.time, w.run.back)
 	head := s.packed<<flagBits | s.form
 	gap := u.Version - w.run.version - 1
-	refs := u.Context.Len() > 0 || len(u.Deps) > 0
+	refs := u.Context.Len() > 0 || u.Deps.Len() > 0
 	if u.Space != w.run.space {
 		head |= flagSpace
 	}
@@ -128,10 +128,11 @@ func (w *writer) refs(u *model.Update) {
 		w.uint(uint64(e.Version))
 	}
 	w.end(l)
-	l = w.begin(pairFields * len(u.Deps))
-	for i := range u.Deps {
-		w.replica(u.Deps[i].Replica)
-		w.uint(uint64(u.Deps[i].Version))
+	deps := u.Deps.All()
+	l = w.begin(pairFields * len(deps))
+	for i := range deps {
+		w.replica(deps[i].Replica)
+		w.uint(uint64(deps[i].Version))
 	}
 	w.end(l)
 }
@@ -223,7 +224,7 @@ func (r *reader) context() clock.Vector {
 	return clock.NewVector(entries)
 }
 
-func (r *reader) deps() []clock.Dot {
+func (r *reader) deps() clock.Dots {
 	l := r.open("dependencies")
 	var deps []clock.Dot
 	if l.want > 0 {
@@ -233,5 +234,5 @@ func (r *reader) deps() []clock.Dot {
 		deps = append(deps, clock.Dot{Replica: r.replica(), Version: clock.Version(r.uint("version of a dependency"))})
 	}
 	r.close(l, "dependencies")
-	return deps
+	return clock.NewDots(deps)
 }

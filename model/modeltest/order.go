@@ -25,7 +25,7 @@ func (s *sim[M]) prefix() set {
 
 func (s *sim[M]) depends(u *model.Update) set {
 	var ids set
-	for _, d := range u.Deps {
+	for _, d := range u.Deps.All() {
 		ids |= only(s.byDot[d])
 	}
 	return ids

@@ -96,7 +96,7 @@ func TestDescribe(t *testing.T) {
 	a := clock.Replica{Node: "a", Epoch: 1}
 	u := &model.Update{
 		Dot: clock.Dot{Replica: a, Version: 2}, Time: 3<<16 + 4, Key: []byte("k"), Value: []byte("v"), Kind: model.Tombstone | 5,
-		Context: clock.NewVector([]clock.Entry{{Replica: a, Version: 1}}), Deps: []clock.Dot{{Replica: a, Version: 1}}, Expires: 9 << 16,
+		Context: clock.NewVector([]clock.Entry{{Replica: a, Version: 1}}), Deps: clock.NewDots([]clock.Dot{{Replica: a, Version: 1}}), Expires: 9 << 16,
 	}
 	want := `a/1:2 at 3ms+4: key "k", tombstone, value "v", kind 5, context {a/1:1}, after [a/1:1], expires 9ms+0`
 	if got := describe(u); got != want {

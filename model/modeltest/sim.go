@@ -200,7 +200,7 @@ func (s *sim[M]) deliver(r *replica[M], st step) *Failure {
 	for r.known[st.author] < min(from.known[st.author], st.through) {
 		id := s.replicas[st.author].own[r.known[st.author]]
 		u := s.issued[id].update
-		if slices.ContainsFunc(u.Deps, func(d clock.Dot) bool { return !s.knows(r, d) }) {
+		if slices.ContainsFunc(u.Deps.All(), func(d clock.Dot) bool { return !s.knows(r, d) }) {
 			break
 		}
 		r.known[st.author]++

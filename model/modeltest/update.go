@@ -20,7 +20,7 @@ func clone(u *model.Update) *model.Update {
 	if u.Context.Len() > 0 {
 		c.Context = u.Context.Clone()
 	}
-	c.Deps = slices.Clone(u.Deps)
+	c.Deps = clock.NewDots(slices.Clone(u.Deps.All()))
 	return &c
 }
 
@@ -29,7 +29,7 @@ func same(a, b *model.Update) bool {
 	return a.Dot == b.Dot && a.Time == b.Time && a.Kind == b.Kind && a.Expires == b.Expires && a.Space == b.Space &&
 		bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) &&
 		(a.Context.Len() == 0 && b.Context.Len() == 0 || a.Context.Compare(b.Context) == clock.Equal) &&
-		slices.Equal(a.Deps, b.Deps)
+		slices.Equal(a.Deps.All(), b.Deps.All())
 }
 
 // describe formats everything in an update.
@@ -48,8 +48,8 @@ func describe(u *model.Update) string {
 	if u.Context.Len() > 0 {
 		fmt.Fprintf(&b, ", context %v", u.Context)
 	}
-	if len(u.Deps) > 0 {
-		fmt.Fprintf(&b, ", after %v", u.Deps)
+	if u.Deps.Len() > 0 {
+		fmt.Fprintf(&b, ", after %v", u.Deps.All())
 	}
 	if u.Expires != 0 {
 		fmt.Fprintf(&b, ", expires %dms+%d", u.Expires.Time().UnixMilli(), u.Expires.Logical())
