@@ -80,6 +80,7 @@ func TestIndexAgainstMap(t *testing.T) {
 			from := rapid.IntRange(0, 6000).Draw(t, "from")
 			for i := range rapid.IntRange(0, 6000).Draw(t, "changes") {
 				key := fmt.Sprint(from + i)
+				x.touch(key)
 				if sets {
 					u := &Update{Key: []byte(key)}
 					x.set(u)

@@ -18,6 +18,7 @@ import (
 var (
 	_ Handle   = (*Map[int])(nil)
 	_ Typed    = (*Map[int])(nil)
+	_ Preparer = (*Map[int])(nil)
 	_ Verifier = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
@@ -38,12 +39,13 @@ type Map[V any] struct {
 	// everything else as msgpack. Set it before attaching.
 	Codec Codec[V]
 
-	host  Host
-	codec Codec[V]
-	index index           // the retained update of every key, tombstones included
-	live  int             // entries of index that show
-	past  clock.Timestamp // what expires up to here does not show
-	last  [1]*Update      // backs the last Effect's Superseded
+	host    Host
+	codec   Codec[V]
+	index   index           // the retained update of every key, tombstones included
+	live    int             // entries of index that show
+	past    clock.Timestamp // what expires up to here does not show
+	touched uint32          // nothing; who sets it has looked
+	last    [1]*Update      // backs the last Effect's Superseded
 }
 
 // Set gives key a value on this node at once, and on all others in time. It
@@ -163,6 +165,9 @@ func (m *Map[V]) Apply(u *Update) Effect {
 	m.last[0] = old
 	return Effect{Superseded: m.last[:]}
 }
+
+// Prepare implements [Preparer].
+func (m *Map[V]) Prepare(u *Update) { m.touched ^= m.index.touch(keyOf(u)) }
 
 // Remove implements [Model].
 func (m *Map[V]) Remove(u *Update) {

@@ -44,6 +44,14 @@ func (u *Update) IsTombstone() bool { return u.Kind&Tombstone != 0 }
 // of the state hash.
 func (u *Update) Collectable() bool { return u.IsTombstone() || u.Expires != 0 }
 
+// Preparer is a Model that is faster when it hears before what it will be asked.
+type Preparer interface {
+	Model
+	// Prepare says that Apply or Verify is about to be called with u, after some others.
+	// Nothing that shows depends on it.
+	Prepare(u *Update)
+}
+
 // Effect is what integrating one update did. The zero value means: the update
 // is retained, and made nothing else redundant.
 type Effect struct {

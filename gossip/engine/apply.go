@@ -242,6 +242,9 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	var s *space
 	for i, u := range b.Updates {
+		if i%prepared == 0 {
+			e.prepare(b.Updates[i:min(i+prepared, len(b.Updates))])
+		}
 		if u.Version <= r.version {
 			e.stats.UpdatesRedundant++
 			continue
@@ -280,6 +283,23 @@ func (e *Engine) apply(now time.Time, r *replica, b *Batch, through clock.Versio
 	if !r.held.IsZero() {
 		r.held, r.awaited = time.Time{}, clock.Dot{}
 		e.changes++
+	}
+}
+
+// prepared is how many updates models are told of before the first of them is applied:
+// about as many as a processor can wait for at once.
+const prepared = 16
+
+// prepare tells models which updates come next.
+func (e *Engine) prepare(next []*model.Update) {
+	var s *space
+	for _, u := range next {
+		if s == nil || s.name != u.Space {
+			s = e.spaces[u.Space]
+		}
+		if s != nil && s.preparer != nil {
+			s.preparer.Prepare(u)
+		}
 	}
 }
 

@@ -92,20 +92,33 @@ func (l *looking) part(all []entry, out *Output) {
 		}
 	}
 	for _, en := range all {
+		if s := l.spaceOf(en.update); l.asks(en.update) && s.preparer != nil {
+			s.preparer.Prepare(en.update)
+		}
+	}
+	for _, en := range all {
 		u := en.update
 		if l.hasher.isDamaged(en) {
 			l.damaged = append(l.damaged, en)
 			continue
 		}
-		if l.space == nil || l.space.name != u.Space {
-			l.space = l.spaces[u.Space]
-		}
-		if v := l.space.verifier; v != nil && (uint64(u.Version)+l.scrubs)%l.every == 0 && !v.Verify(u) {
-			l.reapply(l.space, u, out)
+		if s := l.spaceOf(u); l.asks(u) && s.verifier != nil && !s.verifier.Verify(u) {
+			l.reapply(s, u, out)
 		}
 	}
 	l.scrubbed = all[len(all)-1].update.Dot
 }
+
+// spaceOf returns the space of an update.
+func (l *looking) spaceOf(u *model.Update) *space {
+	if l.space == nil || l.space.name != u.Space {
+		l.space = l.spaces[u.Space]
+	}
+	return l.space
+}
+
+// asks reports whether it is a model's turn to be asked about an update.
+func (l *looking) asks(u *model.Update) bool { return (uint64(u.Version)+l.scrubs)%l.every == 0 }
 
 // retained counts all updates that are retained.
 func (e *Engine) retained() int {

@@ -15,6 +15,7 @@ type space struct {
 	model      model.Model     // nil: not attached, its updates are only relayed (R14)
 	expirer    model.Expirer   // model, if it is one
 	verifier   model.Verifier  // model, if it is one
+	preparer   model.Preparer  // model, if it is one
 	modelType  string          // of the latest model that said so
 	past       clock.Timestamp // what expires up to here has: the model was told, and does not show it
 	limits     Limits
@@ -84,6 +85,7 @@ func (e *Engine) Attach(name string, m model.Model) error {
 	s.model = m
 	s.expirer, _ = m.(model.Expirer)
 	s.verifier, _ = m.(model.Verifier)
+	s.preparer, _ = m.(model.Preparer)
 	if t := typeOf(m); t != "" {
 		s.modelType = t
 	}
@@ -120,7 +122,8 @@ func (e *Engine) Detach(name string) []*model.Update {
 	}
 	e.graves.keep(others)
 	e.alarms.keep(others)
-	s.model, s.expirer, s.verifier, s.limits, s.past = nil, nil, nil, Limits{}, 0
+	s.model, s.expirer, s.verifier, s.preparer = nil, nil, nil, nil
+	s.limits, s.past = Limits{}, 0
 	s.expiring, s.expired = s.expiring+s.expired, 0
 	s.deadBytes = 0
 	var all []*model.Update
