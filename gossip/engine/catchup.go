@@ -220,9 +220,6 @@ func (e *Engine) serveNext(now time.Time, out *Output) {
 func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 	s := x.serving
 	x.active = now
-	s.left = slices.DeleteFunc(s.left, func(c candidate) bool { // it has vanished, or was cut, meanwhile
-		return c.replica.over || e.lookup(c.replica.id) != c.replica || c.from >= c.replica.version
-	})
 	push := e.message(now, p, Push, x.id)
 	push.Digest = Digest{Base: x.at, Entries: changed(x.mine, e.snapshot(now))}
 	push.Credit = math.MaxUint32 // the widest
@@ -233,7 +230,7 @@ func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 		s.sent += uint32(done.used)
 		size = done.size
 	} else { // little can go: as the answer to an ordinary pull
-		size = e.fill(push, x, s.left, chunk)
+		size = e.fill(push, x, slices.DeleteFunc(s.left, e.isPast), chunk)
 		s.left = nil
 	}
 	if len(push.Batches) == 0 { // nothing goes: the peer need not wait
@@ -241,6 +238,12 @@ func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 	}
 	push.CatchUp, push.Credit = len(s.left) > 0, s.sent
 	out.Send = append(out.Send, Envelope{To: p.name, Stream: true, Size: size, Message: push})
+}
+
+// isPast reports whether nothing is to come of a candidate any more: it has vanished, or
+// was cut, meanwhile.
+func (e *Engine) isPast(c candidate) bool {
+	return c.replica.over || e.lookup(c.replica.id) != c.replica || c.from >= c.replica.version
 }
 
 // packNext fills m with what is next.
@@ -251,6 +254,10 @@ func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 	done := 0
 	for i := range s.left {
 		c := &s.left[i]
+		if e.isPast(*c) {
+			done++
+			continue
+		}
 		t := turn{candidate: *c, most: MaxBatch, sent: c.from}
 		begun := len(p.batches)
 		whole := p.run(&t, limit)
