@@ -103,7 +103,8 @@
 // model when: so all of a node's readers and watches see it at the same moment, and
 // Apply need not ask for the time.
 //
-// Implement [Verifier], so that a node notices when its memory fails, and mends it.
+// Implement [Verifier], so that a node notices when its memory fails, and mends it. A
+// model that looks for what it is given in a lot of memory may implement [Preparer].
 //
 // Implement [Typed], so that nobody attaches another model to the same space elsewhere.
 //

@@ -65,6 +65,9 @@ func (s *sim[M]) apply(sub *subject[M], id int, u *model.Update, kind callKind) 
 		return f
 	}
 	sub.calls = append(sub.calls, call{id, kind})
+	if p, ok := any(sub.model).(model.Preparer); ok {
+		p.Prepare(u)
+	}
 	effect := sub.model.Apply(u)
 	if f := s.intact(sub, "Apply"); f != nil {
 		return f
