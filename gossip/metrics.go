@@ -180,7 +180,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	status := c.node.Status()
+	var status Status
+	var replicas int // without a copy of the vector
+	c.node.status(&status, func() { replicas = c.node.engine.Replicas() })
 	stats := status.Stats
 	for _, s := range scalars {
 		count(s.desc, s.value(stats))
@@ -211,7 +213,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descPending, float64(status.Pending))
 	gauge(descCatchUp, float64(status.CatchUp.Have), "have")
 	gauge(descCatchUp, float64(status.CatchUp.Want-status.CatchUp.Have), "lacking")
-	gauge(descReplicas, float64(status.Vector.Len()))
+	gauge(descReplicas, float64(replicas))
 	gauge(descRetired, float64(status.Retired))
 	gauge(descBlocked, float64(len(status.Waiting)))
 	lag := 0.0

@@ -207,7 +207,14 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 
 // Status returns what the node knows now; what it knew last, once it is closed.
 func (n *Node) Status() Status {
-	s := Status{}
+	var s Status
+	n.status(&s, func() { s.Vector = n.engine.Vector() })
+	return s
+}
+
+// status fills in a Status but for its Vector, and calls a function while the engine does
+// not change.
+func (n *Node) status(s *Status, also func()) {
 	for _, m := range n.Members() {
 		switch {
 		case m.Self:
@@ -220,7 +227,7 @@ func (n *Node) Status() Status {
 	defer n.mu.RUnlock()
 	s.Self = n.engine.Self()
 	s.Clean = n.engine.Clean()
-	s.Vector = n.engine.Vector()
+	also()
 	s.Pending = n.engine.Pending()
 	s.Links = n.engine.Links()
 	s.CatchUp = n.engine.CatchUp(time.Now())
@@ -235,7 +242,6 @@ func (n *Node) Status() Status {
 	if oldest := n.engine.OldestDead(); oldest > 0 {
 		s.Oldest = oldest.Time()
 	}
-	return s
 }
 
 // Retire declares a node lost for good: one that failed and will never come back, or

@@ -25,10 +25,17 @@ func (e *Engine) Check() error {
 	if behind != e.behind {
 		return fmt.Errorf("engine: %d replicas are behind the horizon, counted %d (R4)", behind, e.behind)
 	}
+	relayed := 0
 	for _, s := range e.spaceOrder {
 		if err := e.checkSpace(s); err != nil {
 			return err
 		}
+		if s.model == nil {
+			relayed += s.updates
+		}
+	}
+	if relayed != e.relayed {
+		return fmt.Errorf("engine: %d updates are in spaces without a model, counted %d (R14)", relayed, e.relayed)
 	}
 	return e.checkLinks()
 }

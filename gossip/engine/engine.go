@@ -9,7 +9,7 @@ import (
 )
 
 // Engine is the pure core of a node. It is not safe for concurrent use, except
-// that any number of goroutines may read (Self, Clean, Vector, Spaces, Stats,
+// that any number of goroutines may read (Self, Clean, Vector, Replicas, Spaces, Stats,
 // Pending, CatchUp, Next, and the models) while none calls anything else.
 type Engine struct {
 	cfg       Config
@@ -29,6 +29,7 @@ type Engine struct {
 
 	spaces     map[string]*space
 	spaceOrder []*space // ascending by name
+	relayed    int      // updates in spaces without a model
 
 	peers      map[string]*peer
 	peerOrder  []*peer // ascending by name
@@ -224,6 +225,17 @@ func (e *Engine) Vector() clock.Vector {
 		}
 	}
 	return clock.NewVector(entries)
+}
+
+// Replicas returns how many components Vector has.
+func (e *Engine) Replicas() int {
+	n := 0
+	for _, r := range e.order {
+		if !r.over && r.version > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // Horizon returns a copy of the horizon (R4).

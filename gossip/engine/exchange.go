@@ -150,9 +150,7 @@ func (e *Engine) message(now time.Time, p *peer, kind Kind, exchange uint64) *Me
 }
 
 // relays reports whether this node retains updates of spaces that it has no model for.
-func (e *Engine) relays() bool {
-	return slices.ContainsFunc(e.spaceOrder, func(s *space) bool { return s.model == nil && s.updates > 0 })
-}
+func (e *Engine) relays() bool { return e.relayed > 0 }
 
 // credit is how many bytes of updates this node accepts from p in an exchange now.
 func (e *Engine) credit(now time.Time, p *peer, exchange uint64) uint32 {

@@ -118,6 +118,9 @@ func (e *Engine) integrate(r *replica, s *space, o owned, out *Output) {
 	}
 	r.log.insert(o.entry)
 	account(s, o, +1)
+	if s.model == nil {
+		e.relayed++
+	}
 	e.bury(r, u)
 }
 
@@ -141,7 +144,11 @@ func (e *Engine) forget(r *replica, u *model.Update) {
 	if !ok {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
-	account(e.spaces[u.Space], e.hasher.ofEntry(en), -1)
+	s := e.spaces[u.Space]
+	account(s, e.hasher.ofEntry(en), -1)
+	if s.model == nil {
+		e.relayed--
+	}
 	r.alien = max(r.alien, u.Version)
 	r.emptied = e.hlc.Last()
 }

@@ -83,6 +83,7 @@ func (e *Engine) Attach(name string, m model.Model) error {
 	}
 	s := e.space(name)
 	s.model = m
+	e.relayed -= s.updates
 	s.expirer, _ = m.(model.Expirer)
 	s.verifier, _ = m.(model.Verifier)
 	s.preparer, _ = m.(model.Preparer)
@@ -123,6 +124,7 @@ func (e *Engine) Detach(name string) []*model.Update {
 	e.graves.keep(others)
 	e.alarms.keep(others)
 	s.model, s.expirer, s.verifier, s.preparer = nil, nil, nil, nil
+	e.relayed += s.updates
 	s.limits, s.past = Limits{}, 0
 	s.expiring, s.expired = s.expiring+s.expired, 0
 	s.deadBytes = 0
