@@ -42,6 +42,9 @@ const (
 	// portions is how many messages fill a window, unless they would be larger than a
 	// chunk.
 	portions = 4
+	// portionUpdates is how many updates a message has at most: so the receiver's readers
+	// wait for no more than about a millisecond, however small updates are.
+	portionUpdates = 2048
 )
 
 // isBulk reports whether so many missing versions make a conversation a catch-up.
@@ -253,12 +256,15 @@ func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 	limit := min(base+s.portion, e.cfg.MaxStream)
 	done := 0
 	for i := range s.left {
+		if p.updates == portionUpdates {
+			break
+		}
 		c := &s.left[i]
 		if e.isPast(*c) {
 			done++
 			continue
 		}
-		t := turn{candidate: *c, most: MaxBatch, sent: c.from}
+		t := turn{candidate: *c, most: portionUpdates - p.updates, sent: c.from}
 		begun := len(p.batches)
 		whole := p.run(&t, limit)
 		if len(p.batches) > begun {
@@ -268,7 +274,7 @@ func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 			break
 		}
 		if c.from < c.replica.version {
-			break // there are as many as a batch may have
+			break // there are as many as a message may have
 		}
 		done++
 	}

@@ -2,11 +2,13 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 const (
@@ -220,6 +222,34 @@ func TestCatchUpHoldsTheLockForOneMessage(t *testing.T) {
 	}
 	if sent < 5 {
 		t.Errorf("%d messages", sent)
+	}
+}
+
+// However small updates are, a message has no more than some: who receives it waits for no
+// more.
+func TestCatchUpOfSmallUpdates(t *testing.T) {
+	w := newWorld(t, 1, 1, engine.Config{Window: 1 << 20})
+	n := w.nodes[0]
+	var drafts []model.Draft
+	for i := range 5000 {
+		drafts = append(drafts, model.Draft{Key: fmt.Append(nil, i), Value: []byte("v")})
+	}
+	w.mustIssue(n, "s", drafts...)
+	give(t, w, n, syn(8))
+	pull := message(engine.Pull, 8)
+	pull.CatchUp, pull.Credit, pull.Digest.Entries = true, 1<<20, []engine.DigestEntry{known(n.e.Self(), 0)}
+	out := give(t, w, n, pull)
+	for range 10 {
+		out.Send = append(out.Send, n.e.Tick(w.now).Send...)
+	}
+	var got []int
+	for _, env := range out.Send {
+		for _, b := range env.Message.Batches {
+			got = append(got, len(b.Updates))
+		}
+	}
+	if want := []int{2048, 2048, 904}; !slices.Equal(got, want) {
+		t.Errorf("batches of %d updates, want %d", got, want)
 	}
 }
 
