@@ -92,8 +92,8 @@ func (l *looking) part(all []entry, out *Output) {
 		}
 	}
 	for _, en := range all {
-		if s := l.spaceOf(en.update); l.asks(en.update) && s.preparer != nil {
-			s.preparer.Prepare(en.update)
+		if s := l.spaceOf(en.update); l.asks(en.update) && s != nil && s.preparer != nil {
+			s.preparer.Prepare(en.update) // it may be damaged
 		}
 	}
 	for _, en := range all {
