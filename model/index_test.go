@@ -75,10 +75,10 @@ func TestIndexAgainstMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := index{secret: secretOf(rapid.Uint64().Draw(t, "seed"))}
 		slow := map[string]*Update{}
-		for range rapid.IntRange(1, 6).Draw(t, "steps") {
+		for range rapid.IntRange(1, 4).Draw(t, "steps") {
 			sets := rapid.Bool().Draw(t, "sets")
-			from := rapid.IntRange(0, 6000).Draw(t, "from")
-			for i := range rapid.IntRange(0, 6000).Draw(t, "changes") {
+			from := rapid.IntRange(0, 4000).Draw(t, "from")
+			for i := range rapid.IntRange(0, 4000).Draw(t, "changes") {
 				key := fmt.Sprint(from + i)
 				x.touch(key)
 				if sets {
@@ -119,7 +119,7 @@ func TestIndexAgainstMap(t *testing.T) {
 // than others.
 func TestIndexOfLikeHashes(t *testing.T) {
 	t.Parallel()
-	const n = 5000
+	const n = 3000
 	for name, hash := range map[string]func(i int) uint32{
 		"equal":       func(int) uint32 { return 1 },
 		"begin alike": func(i int) uint32 { return uint32(i) + 1 },
