@@ -11,7 +11,8 @@ func NewDots(dots []Dot) Dots {
 	if len(dots) == 0 {
 		return Dots{}
 	}
-	return Dots{list: &dots}
+	list := dots // only what is not empty takes memory
+	return Dots{list: &list}
 }
 
 // Len returns the number of dots.

@@ -56,7 +56,8 @@ func vectorOf(entries []Entry) Vector {
 	if len(entries) == 0 {
 		return Vector{}
 	}
-	return Vector{list: &entries}
+	list := entries // only what is not empty takes memory
+	return Vector{list: &list}
 }
 
 // entries returns the components.
