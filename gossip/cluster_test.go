@@ -64,8 +64,7 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 func (n *Node) check() error {
 	n.order.Lock()
 	defer n.order.Unlock()
-	n.mu.RLock()
-	defer n.mu.RUnlock()
+	defer n.mu.RUnlock(n.mu.RLock())
 	if err := n.engine.Check(); err != nil {
 		return fmt.Errorf("%s: %w", n.cfg.Name, err)
 	}

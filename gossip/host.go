@@ -23,10 +23,10 @@ type host struct {
 }
 
 // RLock implements model.Host.
-func (h *host) RLock() { h.node.mu.RLock() }
+func (h *host) RLock() (reader int) { return h.node.mu.RLock() }
 
 // RUnlock implements model.Host.
-func (h *host) RUnlock() { h.node.mu.RUnlock() }
+func (h *host) RUnlock(reader int) { h.node.mu.RUnlock(reader) }
 
 // Write implements model.Host.
 func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) error {

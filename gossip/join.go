@@ -11,9 +11,9 @@ const joinTimeout = 5 * time.Second
 
 // awaitAdmission returns when local writes may be taken: to be tried again.
 func (n *Node) awaitAdmission(ctx context.Context) error {
-	n.mu.RLock()
+	reader := n.mu.RLock()
 	joining, patience := n.joining, joinTimeout
-	n.mu.RUnlock()
+	n.mu.RUnlock(reader)
 	if joining == nil { // it was declared lost, and begins anew
 		patience = n.cfg.MinInterval
 	}

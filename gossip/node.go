@@ -74,7 +74,7 @@ type Node struct {
 	trouble trouble // that was logged; guarded by order
 	tenders tenders
 
-	mu        sync.RWMutex // guards the engine, the models, and what follows
+	mu        *lock // guards the engine, the models, and what follows
 	engine    *engine.Engine
 	spaces    map[string]*host // attached
 	standings standings
@@ -176,7 +176,7 @@ func newNode(cfg Config, t transport.Transport) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.Name),
-		transport: t, codec: wire.New(cfg.Cluster),
+		transport: t, codec: wire.New(cfg.Cluster), mu: newLock(),
 		spaces:    map[string]*host{},
 		throttle:  newThrottle(cfg),
 		standings: standings{of: map[string]model.Standing{}, known: now.Add(cfg.RemoveAfter)},
@@ -223,8 +223,7 @@ func (n *Node) status(s *Status, also func()) {
 			s.Peers++
 		}
 	}
-	n.mu.RLock()
-	defer n.mu.RUnlock()
+	defer n.mu.RUnlock(n.mu.RLock())
 	s.Self = n.engine.Self()
 	s.Clean = n.engine.Clean()
 	also()
@@ -270,8 +269,7 @@ func (n *Node) Done() <-chan struct{} { return n.done }
 // an error that wraps it and ErrNameTaken when it turned out that an older live
 // node has this name, or the transport's error.
 func (n *Node) Err() error {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
+	defer n.mu.RUnlock(n.mu.RLock())
 	return n.closed
 }
 

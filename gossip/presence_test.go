@@ -54,8 +54,7 @@ func metadata(n *Node) string {
 
 // retained counts what a node holds of a space: values, and withdrawals.
 func (n *Node) retained(space string) (values, withdrawals int) {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
+	defer n.mu.RUnlock(n.mu.RLock())
 	for _, s := range n.engine.Spaces() {
 		if s.Space == space {
 			return s.Updates - s.Tombstones, s.Tombstones

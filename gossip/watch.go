@@ -53,8 +53,7 @@ func (h *host) watch(w model.Watcher) *watch {
 	// The only error is ErrClosed.
 	out, _ := n.locked(func(now time.Time) (engine.Output, error) { return n.engine.Expire(now), nil })
 	n.handle(out)
-	n.mu.RLock()
-	defer n.mu.RUnlock()
+	defer n.mu.RUnlock(n.mu.RLock())
 	if h.detached {
 		return nil
 	}

@@ -131,8 +131,7 @@ func (m *Counter) Value(name string) int64 {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.read(name)
 }
 
@@ -141,8 +140,7 @@ func (m *Counter) Len() int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.index.len()
 }
 
@@ -167,12 +165,12 @@ func (m *Counter) snapshot() []namedValue {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	all := make([]namedValue, 0, m.index.len())
 	for name, c := range m.index.all() { // order: sorted below
 		all = append(all, namedValue{name, c.sum().clamp()})
 	}
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	slices.SortFunc(all, func(a, b namedValue) int { return strings.Compare(a.name, b.name) })
 	return all
 }

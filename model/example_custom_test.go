@@ -42,8 +42,7 @@ func (r *Records) Enter(ctx context.Context, name string, n int) error {
 
 // Best returns the record under a name, and who holds it.
 func (r *Records) Best(name string) (n int, node string) {
-	r.host.RLock()
-	defer r.host.RUnlock()
+	defer r.host.RUnlock(r.host.RLock())
 	if u := r.best[name]; u != nil {
 		return number(u), u.Replica.Node
 	}

@@ -41,8 +41,8 @@ func attach(h model.Handle) *host {
 // Self implements model.SelfHost.
 func (n *host) Self() clock.Replica { return n.replica }
 
-func (n *host) RLock()   { n.mu.RLock() }
-func (n *host) RUnlock() { n.mu.RUnlock() }
+func (n *host) RLock() int  { n.mu.RLock(); return 0 }
+func (n *host) RUnlock(int) { n.mu.RUnlock() }
 
 func (n *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) error {
 	n.mu.Lock()

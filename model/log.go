@@ -166,8 +166,7 @@ func (m *Log[T]) Len() int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.count
 }
 
@@ -203,8 +202,7 @@ func (m *Log[T]) snapshot() [][]logEntry {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.lists()
 }
 

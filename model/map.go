@@ -88,7 +88,8 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 }
 
 // Get returns the value of key, and whether there is one. A value that the
-// codec cannot decode counts as absent. What it returns is the caller's own.
+// codec cannot decode counts as absent. What it returns is the caller's own; a string
+// that is stored as it is shares the memory of its update, which lives as long.
 func (m *Map[V]) Get(key string) (V, bool) {
 	return m.value(m.lookup(key))
 }
@@ -112,8 +113,7 @@ func (m *Map[V]) Len() int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.live
 }
 
@@ -227,8 +227,7 @@ func (m *Map[V]) lookup(key string) *Update {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.visible(key)
 }
 
@@ -260,9 +259,9 @@ func (m *Map[V]) snapshot(prefix string) []*Update {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	found := m.collect(prefix)
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	slices.SortFunc(found, func(a, b *Update) int { return bytes.Compare(a.Key, b.Key) })
 	return found
 }

@@ -169,10 +169,11 @@ func (tx *Tx) Drafts() []Draft { return tx.drafts }
 // Host is what a typed handle needs of the node it is attached to: one space of
 // it. It is implemented by gossip.Node; a handle gets it by Bind.
 type Host interface {
-	// RLock holds off writes and remote updates until RUnlock. It is short and
-	// never waits for the network. It must not be nested.
-	RLock()
-	RUnlock()
+	// RLock holds off writes and remote updates until RUnlock, which takes what it
+	// returned: defer h.RUnlock(h.RLock()). It is short and never waits for the network.
+	// It must not be nested.
+	RLock() (reader int)
+	RUnlock(reader int)
 	// Write calls f while nothing else reads or writes, and issues the drafts it
 	// put, in one step; f sees the state before them. wait says whether to wait
 	// while local writes are throttled, until ctx is done, or to fail at once. If it

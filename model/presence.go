@@ -90,9 +90,9 @@ func (m *Presence[V]) Get(node string) (value V, ok bool) {
 	if m.host == nil {
 		return value, false
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	u := m.shown(node)
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	return m.value(u)
 }
 
@@ -103,13 +103,13 @@ func (m *Presence[V]) All() iter.Seq2[string, V] {
 		if m.host == nil {
 			return
 		}
-		m.host.RLock()
+		reader := m.host.RLock()
 		names := m.names("")
 		found := make([]*Update, len(names))
 		for i, name := range names {
 			found[i] = m.nodes.get(name)
 		}
-		m.host.RUnlock()
+		m.host.RUnlock(reader)
 		for i, u := range found {
 			if v, ok := m.value(u); ok && !yield(names[i], v) {
 				return
@@ -124,8 +124,7 @@ func (m *Presence[V]) Len() int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	n := 0
 	for name := range m.nodes.all() { // order: a sum
 		if m.shown(name) != nil {
@@ -142,9 +141,9 @@ func (m *Presence[V]) Tend(ctx context.Context) error {
 	if m.host == nil {
 		return ErrDetached
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	due := m.tend(nil)
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	if !due {
 		return nil
 	}

@@ -121,9 +121,9 @@ func (m *Register[V]) Values(name string) []Sibling[V] {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	group := m.all.groups.get(name)
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	return m.siblings(distinct(group))
 }
 
@@ -141,8 +141,7 @@ func (m *Register[V]) Len() int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.all.live
 }
 
@@ -163,12 +162,12 @@ func (m *Register[V]) snapshot() [][]*Update {
 	if m.host == nil {
 		return nil
 	}
-	m.host.RLock()
+	reader := m.host.RLock()
 	groups := make([][]*Update, 0, m.all.groups.len())
 	for _, group := range m.all.groups.all() { // order: sorted below
 		groups = append(groups, group)
 	}
-	m.host.RUnlock()
+	m.host.RUnlock(reader)
 	shown := groups[:0]
 	for _, group := range groups {
 		if group = distinct(group); len(group) > 0 {

@@ -124,8 +124,7 @@ func (m *Set[T]) Contains(set string, elem T) bool {
 	if err != nil {
 		return false
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return anyLive(m.set(set).groups.get(string(key))) != nil
 }
 
@@ -135,8 +134,7 @@ func (m *Set[T]) Len(set string) int {
 	if m.host == nil {
 		return 0
 	}
-	m.host.RLock()
-	defer m.host.RUnlock()
+	defer m.host.RUnlock(m.host.RLock())
 	return m.set(set).live
 }
 
@@ -148,9 +146,9 @@ func (m *Set[T]) All(set string) iter.Seq[T] {
 		if m.host == nil {
 			return
 		}
-		m.host.RLock()
+		reader := m.host.RLock()
 		found := m.set(set).collect()
-		m.host.RUnlock()
+		m.host.RUnlock(reader)
 		sortByKey(found)
 		for _, u := range found {
 			if elem, ok := m.elem(u.Key); ok && !yield(elem) {
@@ -166,14 +164,14 @@ func (m *Set[T]) Names() iter.Seq[string] {
 		if m.host == nil {
 			return
 		}
-		m.host.RLock()
+		reader := m.host.RLock()
 		names := make([]string, 0, m.sets.len())
 		for name, s := range m.sets.all() { // order: sorted below
 			if s.live > 0 {
 				names = append(names, name)
 			}
 		}
-		m.host.RUnlock()
+		m.host.RUnlock(reader)
 		slices.Sort(names)
 		for _, name := range names {
 			if !yield(name) {

@@ -23,8 +23,8 @@ type bare struct {
 // noHost is a host for one goroutine that only reads.
 type noHost struct{ model.Host }
 
-func (noHost) RLock()   {}
-func (noHost) RUnlock() {}
+func (noHost) RLock() int  { return 0 }
+func (noHost) RUnlock(int) {}
 
 func newBare(b testing.TB, name string, codec *wire.Codec) bare {
 	now := time.UnixMilli(1_700_000_000_000)

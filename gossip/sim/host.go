@@ -18,10 +18,10 @@ type host struct {
 }
 
 // RLock implements model.Host: there is nothing to hold off.
-func (h *host) RLock() {}
+func (h *host) RLock() int { return 0 }
 
 // RUnlock implements model.Host.
-func (h *host) RUnlock() {}
+func (h *host) RUnlock(int) {}
 
 // Write implements model.Host. It never waits.
 func (h *host) Write(ctx context.Context, _ bool, f func(*model.Tx) error) error {

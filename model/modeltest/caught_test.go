@@ -174,22 +174,22 @@ func TestWrongModelsAreCaught(t *testing.T) {
 
 		{"RLock twice", modeltest.Locking, misuse(func(h model.Host, m *handle) error {
 			h.RLock()
-			h.RLock()
+			reader := h.RLock()
 			m.show()
-			h.RUnlock()
+			h.RUnlock(reader)
 			return nil
 		})},
 		{"RLock for ever", modeltest.Locking, misuse(func(h model.Host, _ *handle) error { h.RLock(); return nil })},
-		{"RUnlock alone", modeltest.Locking, misuse(func(h model.Host, _ *handle) error { h.RUnlock(); return nil })},
+		{"RUnlock alone", modeltest.Locking, misuse(func(h model.Host, _ *handle) error { h.RUnlock(0); return nil })},
+		{"RUnlock of another", modeltest.Locking, misuse(func(h model.Host, _ *handle) error { h.RUnlock(h.RLock() + 1); return nil })},
 		{"RLock in a write", modeltest.Locking, misuse(func(h model.Host, _ *handle) error {
-			return h.Write(context.Background(), true, func(*model.Tx) error { h.RLock(); defer h.RUnlock(); return nil })
+			return h.Write(context.Background(), true, func(*model.Tx) error { defer h.RUnlock(h.RLock()); return nil })
 		})},
 		{"a write in a write", modeltest.Locking, misuse(func(h model.Host, m *handle) error {
 			return h.Write(context.Background(), true, func(*model.Tx) error { return m.set(h, "x") })
 		})},
 		{"a write under RLock", modeltest.Locking, misuse(func(h model.Host, m *handle) error {
-			h.RLock()
-			defer h.RUnlock()
+			defer h.RUnlock(h.RLock())
 			return m.set(h, "x")
 		})},
 		{"a read that keeps the lock", modeltest.Locking, run(func() modeltest.Config[*handle] {

@@ -27,6 +27,7 @@ type host struct {
 	// written.
 	issue   func([]model.Draft) error
 	reading bool
+	reader  int // what the last RLock returned
 	writing bool
 	misuse  string // the first broken rule of model.Host
 }
@@ -35,7 +36,7 @@ type host struct {
 func (h *host) Self() clock.Replica { return h.self }
 
 // RLock implements model.Host.
-func (h *host) RLock() {
+func (h *host) RLock() (reader int) {
 	switch {
 	case h.writing:
 		h.broke("RLock within the function of a Write")
@@ -43,12 +44,17 @@ func (h *host) RLock() {
 		h.broke("RLock after RLock")
 	}
 	h.reading = true
+	h.reader++
+	return h.reader
 }
 
 // RUnlock implements model.Host.
-func (h *host) RUnlock() {
-	if !h.reading {
+func (h *host) RUnlock(reader int) {
+	switch {
+	case !h.reading:
 		h.broke("RUnlock without RLock")
+	case reader != h.reader:
+		h.broke("RUnlock with what another RLock returned")
 	}
 	h.reading = false
 }

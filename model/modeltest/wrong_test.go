@@ -290,8 +290,7 @@ func handles(write func(h model.Host, m *handle) error) modeltest.Config[*handle
 		New:   func() *handle { return &handle{register: *newRegister()} },
 		Write: func(_ *rand.Rand, m *handle) error { return write(m.host, m) },
 		Value: func(m *handle) any {
-			m.host.RLock()
-			defer m.host.RUnlock()
+			defer m.host.RUnlock(m.host.RLock())
 			return m.show()
 		},
 	}
