@@ -3,6 +3,8 @@ package gossip_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -56,7 +58,7 @@ func startChatter(b *testing.B, keys int) *chatter {
 	ctx := b.Context()
 	value := make([]byte, 100)
 	for i := range 3 {
-		_, m := c.join(fmt.Sprint("node-", i))
+		m := c.join(fmt.Sprint("node-", i))
 		for k := 0; i == 0 && k < keys; k++ {
 			if err := m.Set(ctx, key("data", k), value); err != nil {
 				b.Fatal(err)
@@ -65,7 +67,6 @@ func startChatter(b *testing.B, keys int) *chatter {
 		for m.Len() < keys {
 			time.Sleep(5 * time.Millisecond) // polling a benchmark's start, not ordering events
 		}
-		c.maps = append(c.maps, m)
 	}
 	var loops sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
@@ -78,7 +79,7 @@ func startChatter(b *testing.B, keys int) *chatter {
 }
 
 // join starts a node that knows the others.
-func (c *chatter) join(name string) (*gossip.Node, *model.Map[[]byte]) {
+func (c *chatter) join(name string) *model.Map[[]byte] {
 	var seeds []string
 	for _, n := range c.nodes {
 		seeds = append(seeds, n.Status().Addr)
@@ -87,24 +88,23 @@ func (c *chatter) join(name string) (*gossip.Node, *model.Map[[]byte]) {
 	if err != nil {
 		c.b.Fatal(err)
 	}
+	c.b.Cleanup(func() { n.Close() })
 	m := new(model.Map[[]byte])
 	if err := n.Attach("map", m); err != nil {
 		c.b.Fatal(err)
 	}
-	if len(c.nodes) < 3 {
-		c.nodes = append(c.nodes, n)
-		c.b.Cleanup(func() { n.Close() })
-	}
-	return n, m
+	c.nodes, c.maps = append(c.nodes, n), append(c.maps, m)
+	return m
 }
 
-// newcomer starts a node, and ends it when it has everything.
+// newcomer starts a node in a process of its own, as newcomers are, and returns when it has
+// everything.
 func (c *chatter) newcomer(ctx context.Context, keys int) {
 	c.count++
-	n, m := c.join(fmt.Sprint("newcomer-", c.count))
-	defer n.Close()
-	for m.Len() < keys && ctx.Err() == nil {
-		time.Sleep(5 * time.Millisecond) // polling a benchmark's end, not ordering events
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=newcomer-%d %s %d", gossip.NewcomerEnv, c.count, c.nodes[0].Status().Addr, keys))
+	if out, err := cmd.CombinedOutput(); err != nil && ctx.Err() == nil {
+		c.b.Fatalf("newcomer: %v: %s", err, out)
 	}
 }
 
@@ -153,6 +153,9 @@ func (c *chatter) ages(d time.Duration, other func(context.Context)) time.Durati
 	<-ctx.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.seen) == 0 {
+		c.b.Fatalf("no write showed in %v", d)
+	}
 	slices.Sort(c.seen)
 	return c.seen[len(c.seen)*99/100]
 }
