@@ -59,6 +59,7 @@ var third = map[string][]string{
 	"github.com/hashicorp/memberlist":     {"gossip/transport/swim", "bench"}, // bench: what one would build otherwise
 	"github.com/vmihailenco/msgpack/v5":   {"gossip/wire", "model", "bench"},
 	"github.com/prometheus/client_golang": {"gossip", "examples/kv", "examples/cluster"},
+	"github.com/klauspost/compress":       {"gossip/transport/stream"},
 	"github.com/zeebo/xxh3":               {"gossip/engine"},
 	"golang.org/x/term":                   {"examples/cluster", "examples/presence"},
 	"gonum.org/v1/plot":                   {"bench"},

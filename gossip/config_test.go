@@ -29,6 +29,7 @@ func TestConfigValidate(t *testing.T) {
 		{"Name", func(c *Config) { c.Name = "\xff" }},
 		{"Cluster", func(c *Config) { c.Cluster = strings.Repeat("c", 129) }},
 		{"Key", func(c *Config) { c.Key = make([]byte, 17) }},
+		{"CompressAbove", func(c *Config) { c.CompressAbove = -1 }},
 		{"Interval", func(c *Config) { c.Interval = -1 }},
 		{"MinInterval", func(c *Config) { c.MinInterval = -1 }},
 		{"MinInterval", func(c *Config) { c.MinInterval = 2 * time.Second }},
@@ -47,6 +48,7 @@ func TestConfigValidate(t *testing.T) {
 		{"Advertise", func(c *Config) { c.Transport, c.Advertise = endpoint, "127.0.0.1:1" }},
 		{"Join", func(c *Config) { c.Transport, c.Join = endpoint, []string{"seed"} }},
 		{"Key", func(c *Config) { c.Transport, c.Key = endpoint, make([]byte, 16) }},
+		{"CompressAbove", func(c *Config) { c.Transport, c.CompressAbove = endpoint, 1000 }},
 	}
 	for i, tt := range tests {
 		c := Config{Name: "a"}

@@ -96,7 +96,7 @@
 // as it can apply it, with at most Config.Window bytes under way. What has come counts:
 // when the peer dies, another one goes on from there. Who serves several nodes gives
 // each its part in turn, one message at a time, and deals with everything else in between.
-// Status.CatchUp says how far it is.
+// Status.CatchUp says how far it is. Config.CompressAbove makes less of it on a slow network.
 //
 // # Flow control
 //

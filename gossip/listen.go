@@ -27,7 +27,7 @@ func listen(ctx context.Context, cfg Config) (transport.Transport, error) {
 	t, err := swim.Start(ctx, swim.Config{
 		Name: cfg.Name, Cluster: cfg.Cluster, Key: cfg.Key,
 		Bind: cfg.Bind, Advertise: cfg.Advertise, Join: cfg.Join,
-		MaxDatagram: cfg.MaxDatagram, MaxStream: max(maxStream, cfg.MaxUpdate+streamRoom),
+		MaxDatagram: cfg.MaxDatagram, MaxStream: max(maxStream, cfg.MaxUpdate+streamRoom), CompressAbove: cfg.CompressAbove,
 		RemoveAfter: cfg.RemoveAfter, Logger: cfg.Logger,
 	})
 	switch {

@@ -31,6 +31,10 @@ type Config struct {
 	// must not wait. For tests.
 	IsCut func(peer string) bool
 
+	// CompressAbove is the size of messages, in bytes, above which they are compressed, with
+	// zstd; default 0: none are. What comes compressed is read in any case.
+	CompressAbove int
+
 	MaxMessage int           // bytes of one message; default 4 MiB, at most 64 MiB
 	SendQueue  int           // messages that wait for one peer; default 256
 	SendBytes  int           // bytes that wait for one peer; default 16 MiB, at least one message fits
@@ -72,7 +76,7 @@ func (c Config) Validate() error {
 		name string
 		bad  bool
 	}{
-		{"SendQueue", c.SendQueue < 0}, {"SendBytes", c.SendBytes < 0}, {"MaxLinks", c.MaxLinks < 0},
+		{"CompressAbove", c.CompressAbove < 0}, {"SendQueue", c.SendQueue < 0}, {"SendBytes", c.SendBytes < 0}, {"MaxLinks", c.MaxLinks < 0},
 		{"MaxPending", c.MaxPending < 0}, {"Timeout", c.Timeout < 0}, {"RetryMin", c.RetryMin < 0}, {"RetryMax", c.RetryMax < 0},
 	} {
 		if f.bad {

@@ -20,10 +20,13 @@ type conn struct {
 	timeout  time.Duration
 
 	in     *bufio.Reader
-	spares *spares // for what is read; nil: none
-	opens  *seal   // of what comes in; nil: plain
-	seals  *seal   // of what goes out
-	buf    []byte
+	spares *spares      // for what is read; nil: none
+	press  *compressor  // nil during the handshake: nothing is compressed
+	opens  *seal        // of what comes in; nil: plain
+	seals  *seal        // of what goes out
+	buf    []byte       // is written next
+	raw    []byte       // scratch: a message that may be compressed …
+	small  []byte       // … and is
 	wrote  uint64       // bytes
 	finish atomic.Int64 // reading ends then, unix nanoseconds; 0: never
 
@@ -45,8 +48,13 @@ const (
 
 // appendFrame adds a message to what is to be written.
 func (c *conn) appendFrame(msg []byte) {
+	flag := uint32(0)
+	small, ok := c.press.compress(c.small[:0], msg)
+	if c.small = keep(small); ok {
+		msg, flag = small, compressedFlag
+	}
 	var head [headBytes]byte
-	binary.BigEndian.PutUint32(head[:], uint32(len(msg)+c.seals.overhead()))
+	binary.BigEndian.PutUint32(head[:], flag|uint32(len(msg)+c.seals.overhead()))
 	c.buf = append(c.buf, head[:]...)
 	c.buf = c.seals.append(c.buf, head[:], msg)
 }
@@ -54,9 +62,7 @@ func (c *conn) appendFrame(msg []byte) {
 // flush writes what was added.
 func (c *conn) flush() error {
 	b := c.buf
-	if c.buf = c.buf[:0]; cap(c.buf) > keepBytes {
-		c.buf = nil
-	}
+	c.buf = keep(c.buf)
 	c.wrote += uint64(len(b))
 	for len(b) > 0 {
 		n := min(len(b), pieceBytes)
@@ -71,8 +77,22 @@ func (c *conn) flush() error {
 	return nil
 }
 
+// keep returns an empty buffer with the memory of b, if that is not too much to keep.
+func keep(b []byte) []byte {
+	if cap(b) > keepBytes {
+		return nil
+	}
+	return b[:0]
+}
+
 // appendEncoded is appendFrame for a message that encode appends, and returns its length.
 func (c *conn) appendEncoded(encode func(b []byte) []byte) (size int) {
+	if c.press.writes() {
+		raw := encode(c.raw)
+		c.appendFrame(raw)
+		c.raw = keep(raw)
+		return len(raw)
+	}
 	at := len(c.buf)
 	b := encode(append(c.buf, make([]byte, headBytes)...))
 	head, msg := b[at:at+headBytes], b[at+headBytes:]
@@ -108,7 +128,11 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
 		return nil, err
 	}
-	n := int64(binary.BigEndian.Uint32(head[:]))
+	length := binary.BigEndian.Uint32(head[:])
+	n, compressed := int64(length&^compressedFlag), length&compressedFlag != 0
+	if compressed && c.press == nil {
+		return nil, errMalformed
+	}
 	if n < int64(c.opens.overhead()) || n > int64(limit+c.opens.overhead()) {
 		return nil, errMalformed
 	}
@@ -116,7 +140,13 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 	if err != nil {
 		return nil, noEOF(err)
 	}
-	return c.opens.open(head[:], body)
+	msg, err := c.opens.open(head[:], body)
+	if err != nil || !compressed {
+		return msg, err
+	}
+	large, err := c.press.expand(msg, limit, c.spares)
+	c.spares.put(msg)
+	return large, err
 }
 
 // readBody reads n bytes, into memory that grows as they come.

@@ -42,6 +42,8 @@
 //
 //	preface  First, version, mode (0 plain, 1 sealed), nonce of 32 bytes
 //	frame    length of what follows in 4 bytes, a message (sealed: and 16 bytes more)
+//	         if bit 31 of the length is set, instead of the message its length in 4 bytes
+//	         and what zstd made of it
 //	hello    cluster, sender's name, receiver's name (each behind its length in one byte;
 //	         the last is empty in the acceptor's), sender's instance in 16 bytes, the
 //	         receiver's nonce
@@ -60,6 +62,11 @@
 // replaced by a new one with new keys. There is no forward secrecy: whoever has the key can
 // read what was recorded before.
 //
+// With Config.CompressAbove large messages, which above all nodes that catch up get, are
+// compressed before they are sealed. Then lengths say something of what is in them: who sees
+// them, and can write values of his own beside others', may guess at those. The two ends
+// need not agree on it.
+//
 // Without a key nothing is secret, and anybody who can reach the port can take any
 // name.
 //
@@ -73,7 +80,8 @@
 // one more ends one to which nothing waits, of a stranger to membership if there is
 // one, else that to which nothing was sent for longest. Messages that wait, by
 // Config.SendQueue and SendBytes for each peer.
-// A message takes memory as it arrives, and each 64 KiB of it must arrive within
+// A message that comes compressed says how long it is, and takes no more than that, which
+// Config.MaxMessage bounds. Any other takes memory as it arrives, and each 64 KiB of it must arrive within
 // Config.Timeout.
 //
 // # Counters

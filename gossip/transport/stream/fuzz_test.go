@@ -154,7 +154,7 @@ func TestValidate(t *testing.T) {
 	for field, set := range map[string]func(*Config){
 		"Name": func(c *Config) { c.Name = "" }, "Cluster": func(c *Config) { c.Cluster = string(make([]byte, 256)) },
 		"Key": func(c *Config) { c.Key = make([]byte, 15) }, "Dial": func(c *Config) { c.Dial = nil }, "Deliver": func(c *Config) { c.Deliver = nil },
-		"MaxMessage": func(c *Config) { c.MaxMessage = 1 << 30 }, "SendQueue": func(c *Config) { c.SendQueue = -1 }, "Timeout": func(c *Config) { c.Timeout = -1 },
+		"MaxMessage": func(c *Config) { c.MaxMessage = 1 << 30 }, "SendQueue": func(c *Config) { c.SendQueue = -1 }, "Timeout": func(c *Config) { c.Timeout = -1 }, "CompressAbove": func(c *Config) { c.CompressAbove = -1 },
 	} {
 		cfg := good
 		set(&cfg)

@@ -258,6 +258,7 @@ func (k *link) tell() {
 // attach makes c its peer's connection, or finishes it if the one that is there is to
 // stay. It is read until it ends in any case.
 func (l *Links) attach(c *conn) {
+	c.press, c.spares = l.press, &l.spares
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.link(c.peer)
@@ -298,7 +299,6 @@ func (c *conn) replaces(old *conn, self string) bool {
 
 // read delivers what comes over a connection until it ends.
 func (l *Links) read(c *conn) {
-	c.spares = &l.spares
 	var err error
 	for err == nil {
 		var msg []byte

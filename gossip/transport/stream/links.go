@@ -23,6 +23,7 @@ type Links struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine
 
+	press  *compressor
 	spares spares
 
 	mu      sync.Mutex
@@ -41,7 +42,11 @@ func New(cfg Config) (*Links, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Links{cfg: cfg.withDefaults(), links: map[string]*link{}, conns: map[net.Conn]uint64{}, changed: make(chan struct{}, 1), wearOut: sealBytes}
+	press, err := newCompressor(cfg.CompressAbove)
+	if err != nil {
+		return nil, err
+	}
+	l := &Links{cfg: cfg.withDefaults(), press: press, links: map[string]*link{}, conns: map[net.Conn]uint64{}, changed: make(chan struct{}, 1), wearOut: sealBytes}
 	l.cfg.Key = append([]byte(nil), cfg.Key...)
 	_, _ = rand.Read(l.instance[:]) // never fails
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -33,6 +33,9 @@ type Config struct {
 
 	MaxDatagram int // bytes of one datagram before labels and encryption; default 1,400, at most 60,000
 	MaxStream   int // bytes of one stream message; default 4 MiB, at most 16 MiB
+	// CompressAbove is the size of stream messages, in bytes, above which they are compressed
+	// with zstd; default 0: none are. Nodes need not agree on it; see package stream.
+	CompressAbove int
 
 	ReceiveQueue  int // messages that wait to be received; default 1,024
 	ReceiveBytes  int // bytes that wait to be received; default 64 MiB, at least one message fits
@@ -104,7 +107,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for name, n := range map[string]int{
-		"MaxDatagram": c.MaxDatagram, "MaxStream": c.MaxStream, "ReceiveQueue": c.ReceiveQueue,
+		"MaxDatagram": c.MaxDatagram, "MaxStream": c.MaxStream, "CompressAbove": c.CompressAbove, "ReceiveQueue": c.ReceiveQueue,
 		"ReceiveBytes": c.ReceiveBytes, "SendQueue": c.SendQueue, "SendBytes": c.SendBytes,
 		"DatagramQueue": c.DatagramQueue, "MaxMembers": c.MaxMembers, "MaxConns": c.MaxConns, "MaxLinks": c.MaxLinks,
 		"SuspicionMult": c.SuspicionMult,

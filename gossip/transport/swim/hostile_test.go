@@ -238,6 +238,7 @@ func TestValidate(t *testing.T) {
 		{"Join", func(c *swim.Config) { c.Join = []string{""} }},
 		{"MaxDatagram", func(c *swim.Config) { c.MaxDatagram = 60_001 }},
 		{"MaxStream", func(c *swim.Config) { c.MaxStream = 1 << 30 }},
+		{"CompressAbove", func(c *swim.Config) { c.CompressAbove = -1 }},
 		{"SendQueue", func(c *swim.Config) { c.SendQueue = -1 }},
 		{"RemoveAfter", func(c *swim.Config) { c.RemoveAfter = -1 }},
 	} {

@@ -15,7 +15,7 @@ func (t *Transport) newLinks() (*stream.Links, error) {
 	return stream.New(stream.Config{
 		Name: t.cfg.Name, Cluster: t.cfg.Cluster, Key: t.cfg.Key,
 		Dial: t.dialLink, Deliver: t.deliver, IsMember: t.isMember, IsCut: t.isCut,
-		MaxMessage: t.cfg.MaxStream, SendQueue: t.cfg.SendQueue, SendBytes: t.cfg.SendBytes,
+		MaxMessage: t.cfg.MaxStream, CompressAbove: t.cfg.CompressAbove, SendQueue: t.cfg.SendQueue, SendBytes: t.cfg.SendBytes,
 		MaxLinks: t.cfg.MaxLinks, Timeout: t.cfg.TCPTimeout, Logger: t.cfg.Logger,
 	})
 }
