@@ -204,8 +204,8 @@ func TestConflictOfTypes(t *testing.T) {
 		a := startOn(t, net, "a", func(c *Config) {
 			c.Metrics, c.Logger = registry, slog.New(slog.NewTextHandler(&logs, nil))
 		})
+		net.Partition([]string{"a"}) // before b begins to gossip, or it might hear what type a has
 		b := startBare(t, net, "b")
-		net.Partition([]string{"a"})
 		var good model.Map[string]
 		var o other
 		for space, h := range map[string]model.Handle{"s": &o, "good": &good} {

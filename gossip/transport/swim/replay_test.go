@@ -28,7 +28,10 @@ func startReplica(t *testing.T, tape *tape, cfg swim.Config) *replica {
 	r := &replica{tr: start(t, cfg)}
 	tape.record(r.tr)
 	var err error
-	r.Node, err = gossip.Start(t.Context(), gossip.Config{Name: cfg.Name, Transport: r.tr, Interval: 200 * time.Millisecond})
+	r.Node, err = gossip.Start(t.Context(), gossip.Config{
+		Name: cfg.Name, Transport: r.tr, Interval: 200 * time.Millisecond,
+		ReportInterval: time.Hour, // nothing is collected: that would change the state, whatever is sent
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
