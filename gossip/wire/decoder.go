@@ -10,6 +10,7 @@ import (
 type Decoder struct {
 	codec *Codec
 	slab  slab
+	used  int // of slab, by the last message: all others are zero
 }
 
 // Decoder returns a new decoder for messages of the codec's cluster.
@@ -19,16 +20,17 @@ func (c *Codec) Decoder() *Decoder { return &Decoder{codec: c} }
 // keys and values, are only there until the next call, unless the message is a part of a
 // digest: the engine keeps those.
 func (d *Decoder) Decode(b []byte) (*engine.Message, error) {
+	clear(d.slab.updates[:d.used])
+	clear(d.slab.refs[:d.used])
 	r := reader{b: b, slab: d.slab}
-	clear(d.slab.updates)
-	clear(d.slab.refs)
 	m, err := d.codec.decode(&r)
+	d.used = len(d.slab.updates) - len(r.slab.updates)
 	switch {
 	case err == nil && m.Digest.Parts > 1:
-		d.slab = slab{}
+		d.slab, d.used = slab{}, 0
 	case r.slab.lacked > 0:
 		n := min(len(d.slab.updates)+r.slab.lacked, maxSlab)
-		d.slab = slab{updates: make([]model.Update, n), refs: make([]*model.Update, n)}
+		d.slab, d.used = slab{updates: make([]model.Update, n), refs: make([]*model.Update, n)}, 0
 	}
 	return m, err
 }
