@@ -15,19 +15,36 @@ type feeder struct {
 	links []transport.Link  // as they were when it last looked
 	lives map[string]uint64 // that the engine knows of, by peer
 	ready []string          // peers whose links can take more
+	fed   time.Time         // when it last gave them something
 }
 
+// gathering is how long what is written after a live message waits, at most, for what else
+// there is. The first write after a pause goes at once; who writes a thousand times a
+// second or more sends no more than a thousand messages over each link. A message of one
+// update costs both ends several times as much as the update.
+const gathering = time.Millisecond
+
 // feed gives fresh updates to links: those that are not busy, whenever there is something
-// new or one of them has become idle. What is written while a message is made and sent
-// goes with the next.
+// new or one of them has become idle. What is written while a message is made and sent, or
+// soon after, goes with the next.
 func (n *Node) feed() {
 	f := feeder{lives: map[string]uint64{}}
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case <-n.done:
 			return
 		case <-n.fresh:
 		case <-n.linker.Changed():
+		}
+		if left := gathering - time.Since(f.fed); left > 0 {
+			pause.Reset(left)
+			select {
+			case <-n.done:
+				return
+			case <-pause.C:
+			}
 		}
 		runtime.Gosched() // who is about to write, or to hand something over, goes first
 		for n.feedOnce(&f) {
@@ -77,6 +94,9 @@ func (n *Node) feedOnce(f *feeder) (more bool) {
 	})
 	for _, e := range live {
 		n.sendLive(f, e)
+	}
+	if len(live) > 0 {
+		f.fed = time.Now()
 	}
 	return more
 }
