@@ -22,6 +22,8 @@ type contest struct {
 	columns  []column
 	// alone says that no systems are compared: there is nothing to choose.
 	alone bool
+	// bad says that the network may be a bad one.
+	bad bool
 	// run measures one system once, and passes on each result.
 	run func(ctx context.Context, o contestOptions, s system, number int, each func(result)) error
 	// closing prints what follows from all results; may be nil.
@@ -38,6 +40,7 @@ type contestOptions struct {
 	systems  []system
 	json     bool
 	profile  string
+	network  network
 
 	progress io.Writer
 }
@@ -80,6 +83,10 @@ func (c contest) parse(args []string, stdout io.Writer) (contestOptions, error) 
 	if !c.alone {
 		fs.StringVar(&list, "systems", list, "which `systems`, separated by commas")
 	}
+	if c.bad {
+		fs.BoolVar(&o.network.refuse, "refuse-streams", false, "no connections between nodes once they know each other; scuttlebutt only")
+		fs.Float64Var(&o.network.loss, "loss", 0, "the `part` of datagrams that is lost from then on, 0 to 0.9; scuttlebutt only")
+	}
 	fs.BoolVar(&o.json, "json", false, "one JSON object per result instead of a table")
 	fs.StringVar(&o.profile, "cpuprofile", "", "write a processor profile to this `file`")
 	if err := parse(fs, args, c.help, stdout); err != nil {
@@ -97,6 +104,8 @@ func (c contest) parse(args []string, stdout io.Writer) (contestOptions, error) 
 		return bad("-rate: %v, want 1 to %d writes per second", o.rate, maxRate)
 	case c.defaults.duration > 0 && (o.duration < time.Second/10 || o.duration > maxSpan):
 		return bad("-duration: %v, want 100ms to %v", o.duration, maxSpan)
+	case !(o.network.loss >= 0 && o.network.loss <= 0.9):
+		return bad("-loss: %v, want 0 to 0.9", o.network.loss)
 	case o.runs < 1 || o.runs > maxRuns:
 		return bad("-runs: %d, want 1 to %d", o.runs, maxRuns)
 	}
@@ -106,6 +115,12 @@ func (c contest) parse(args []string, stdout io.Writer) (contestOptions, error) 
 	}
 	if c.alone {
 		o.systems = []system{{name: "machine"}}
+	}
+	if o.network != (network{}) {
+		if list != "scuttlebutt" {
+			return bad("-refuse-streams, -loss: only with -systems scuttlebutt")
+		}
+		o.systems = []system{o.network.scuttlebutt()}
 	}
 	return o, nil
 }

@@ -137,6 +137,10 @@
 // age. Converged means that 2 s after the last write all nodes show every key's last value.
 // Without a rate that works, maxrate reports 0.
 //
+// With -refuse-streams and -loss the network is a bad one from the moment at which nodes
+// begin to replicate: there are no connections, and what comes comes by datagrams in
+// rounds, of which the given part is lost.
+//
 // idle fills the maps, waits until all is everywhere, for 30 s at most, leaves the
 // cluster alone for 10 s and then measures.
 //

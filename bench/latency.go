@@ -17,7 +17,7 @@ many. Before, the same load runs for a while unmeasured.
 `
 
 var latency = contest{
-	name: "latency", help: latencyHelp,
+	name: "latency", help: latencyHelp, bad: true,
 	defaults: contestOptions{n: 1000, nodes: 8, rate: 400, duration: 10 * time.Second},
 	columns:  []column{columnAsked, columnRate, columnP50, columnP99, columnBytes, columnCPU},
 	run: func(ctx context.Context, o contestOptions, s system, run int, each func(result)) error {

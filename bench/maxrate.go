@@ -19,7 +19,7 @@ lets them write.
 `
 
 var maxrate = contest{
-	name: "maxrate", help: maxrateHelp,
+	name: "maxrate", help: maxrateHelp, bad: true,
 	defaults: contestOptions{nodes: 8, rate: 2000, duration: 5 * time.Second},
 	columns:  []column{columnAsked, columnRate, columnP50, columnP99, columnBytes, columnCPU},
 	run: func(ctx context.Context, o contestOptions, s system, run int, each func(result)) error {

@@ -41,7 +41,7 @@ type traffic struct {
 
 // systems are all that are compared, in the order in which they run.
 var systems = []system{
-	{"scuttlebutt", openScuttlebutt},
+	network{}.scuttlebutt(),
 	{"memberlist", openMemberlist},
 	{"memberlist-tuned", openTuned},
 }

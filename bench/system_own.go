@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +20,7 @@ type own struct {
 	tr    *noting
 	node  *gossip.Node // nil until it begins
 	table model.Map[[]byte]
+	worse *atomic.Bool // the network is a bad one from now on
 }
 
 var _ contestant = (*own)(nil)
@@ -35,12 +39,55 @@ func (t *noting) Send(to string, ch transport.Channel, msg []byte) error {
 	return t.Transport.Send(to, ch, msg)
 }
 
-func openScuttlebutt(ctx context.Context, name string, join []string) (contestant, error) {
-	tr, err := swim.Start(ctx, swim.Config{Name: name, Cluster: cluster, Bind: "127.0.0.1:0", Join: join})
+// network is what is wrong with the network of a cluster, once its members know each
+// other. The zero value is a good one.
+type network struct {
+	refuse bool    // no connections: they break, and cannot be made
+	loss   float64 // part of the datagrams that are lost
+}
+
+// String says what is wrong, for people.
+func (w network) String() string {
+	var all []string
+	if w.refuse {
+		all = append(all, "no streams")
+	}
+	if w.loss > 0 {
+		all = append(all, fmt.Sprintf("%.3g %% loss", 100*w.loss))
+	}
+	return strings.Join(all, ", ")
+}
+
+// scuttlebutt is this library in a network.
+func (w network) scuttlebutt() system {
+	name := "scuttlebutt"
+	if w != (network{}) {
+		name += ", " + w.String()
+	}
+	return system{name, w.open}
+}
+
+func (w network) open(ctx context.Context, name string, join []string) (contestant, error) {
+	o := &own{worse: new(atomic.Bool)}
+	cfg := swim.Config{Name: name, Cluster: cluster, Bind: "127.0.0.1:0", Join: join}
+	if w != (network{}) {
+		cfg.Cut = func(_, _ string, ch transport.Channel) bool {
+			switch {
+			case !o.worse.Load():
+				return false
+			case ch == transport.Stream:
+				return w.refuse
+			default:
+				return rand.Float64() < w.loss
+			}
+		}
+	}
+	tr, err := swim.Start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &own{tr: &noting{Transport: tr}}, nil
+	o.tr = &noting{Transport: tr}
+	return o, nil
 }
 
 func (o *own) addr() string { return o.tr.Addr() }
@@ -57,6 +104,7 @@ func (o *own) peers() int {
 }
 
 func (o *own) begin(ctx context.Context) error {
+	o.worse.Store(true)
 	self := ""
 	list, _ := o.tr.Members()
 	for _, m := range list {
