@@ -117,9 +117,14 @@
 //     all the same: they have to carry everything when links break.
 //   - Under overload all who want more than there is get the same rate, those who want
 //     little get what they want, and nobody gets less than 1 % of an equal share.
-//   - An update in whose place another one comes before any message had it costs
+//   - An update in whose place another one comes before most others had it costs
 //     nothing: a key that is set a thousand times between two messages is sent once,
-//     and paid for once. So is setting it while others wait.
+//     and paid for once. So is setting it while others wait. Where there are links, that
+//     is true of all that a node has written while it is no more than 256 KiB.
+//   - While most links are full, and have been for 20 ms, a write waits until what was
+//     written before is on its way, for 100 ms at most: under overload what arrives is
+//     some ten milliseconds old, and not some seconds. A peer that does not read holds
+//     nobody back for more than a second.
 //   - While a node fetches very much, in a cluster of two or three, writes may be held
 //     back to 1 % of the capacity.
 //

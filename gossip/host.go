@@ -19,7 +19,8 @@ type host struct {
 
 	// Guarded by Node.mu.
 	detached bool
-	conflict string // of model types, if one was logged
+	conflict string   // of model types, if one was logged
+	tx       model.Tx // of the write under way
 }
 
 // RLock implements model.Host.
@@ -80,18 +81,19 @@ func (h *host) write(f func(*model.Tx) error, waited bool) error {
 			return engine.Output{}, model.ErrDetached
 		}
 		open := waited || n.throttle.isOpen(now)
-		if !open && !n.throttle.hasUnsent(n.engine.Self()) {
+		if !open && !n.throttle.hasUnsent(n.engine) {
 			return engine.Output{}, n.throttle.refuse(now)
 		}
-		var tx model.Tx
-		if err := f(&tx); err != nil || len(tx.Drafts()) == 0 {
+		h.tx.Reset()
+		defer h.tx.Reset()
+		if err := f(&h.tx); err != nil || len(h.tx.Drafts()) == 0 {
 			return engine.Output{}, err
 		}
-		if !open && !n.throttle.isFree(n.engine, h.space, tx.Drafts()) {
+		if !open && !n.throttle.isFree(n.engine, h.space, h.tx.Drafts()) {
 			return engine.Output{}, n.throttle.refuse(now)
 		}
-		out, err := n.engine.Write(now, h.space, tx.Drafts())
-		n.throttle.charge(now, n.engine.Self(), out.Changed)
+		out, err := n.engine.Write(now, h.space, h.tx.Drafts())
+		n.throttle.charge(now, n.engine, out.Changed)
 		return out, err
 	})
 }

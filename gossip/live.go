@@ -52,19 +52,18 @@ func (n *Node) feed() {
 	}
 }
 
-// slice is how long what is new waits for a processor before who writes more gives way: as
-// long as the scheduler lets anybody have one.
-const slice = 10 * time.Millisecond
+// heedless is how many writes are made, while the loop that feeds links has not seen that
+// there is something new, before the one who writes gives way: writers that never wait
+// could keep all processors from it, and from those who deliver. That many take about a
+// millisecond.
+const heedless = 1024
 
-// wakeFeeder tells the loop that feeds links that there is something new. Writers that
-// never wait could keep all processors from it, and from those who deliver.
+// wakeFeeder tells the loop that feeds links that there is something new.
 func (n *Node) wakeFeeder() {
 	select {
 	case n.fresh <- struct{}{}:
-		n.woken.Store(time.Now().UnixNano())
 	default: // it has not seen the last one yet
-		now, woken := time.Now().UnixNano(), n.woken.Load()
-		if now-woken > int64(slice) && n.woken.CompareAndSwap(woken, now) {
+		if n.unseen.Add(1)%heedless == 0 {
 			runtime.Gosched()
 		}
 	}
@@ -87,6 +86,7 @@ func (n *Node) feedOnce(f *feeder) (more bool) {
 		out := f.tell(now, n.engine)
 		fed := n.engine.Feed(now, f.ready)
 		live, more = fed.Live, fed.Fresh
+		n.throttle.look(n.engine)
 		for _, e := range live {
 			n.throttle.note(n.engine.Self(), e.Message)
 		}

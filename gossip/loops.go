@@ -71,6 +71,7 @@ func (n *Node) take(p transport.Packet, m *engine.Message, err error) {
 	err = n.do(func(now time.Time) (engine.Output, error) {
 		out, err := n.engine.Step(now, m)
 		conflicts = n.newConflicts()
+		n.throttle.look(n.engine)
 		return out, err
 	})
 	for _, s := range conflicts {
@@ -135,7 +136,11 @@ func (n *Node) rounds() {
 		case <-n.wake:
 		case <-timer.C:
 			// The only error is ErrClosed.
-			_ = n.do(func(now time.Time) (engine.Output, error) { return n.engine.Tick(now), nil })
+			_ = n.do(func(now time.Time) (engine.Output, error) {
+				out := n.engine.Tick(now)
+				n.throttle.look(n.engine)
+				return out, nil
+			})
 		}
 		timer.Reset(n.arm())
 	}

@@ -86,11 +86,11 @@ type Node struct {
 
 	described described
 
-	wake  chan struct{} // capacity 1: the timer loop must look at engine.Next again
-	fresh chan struct{} // capacity 1: there is something to feed links with
-	woken atomic.Int64  // when fresh was filled, or somebody gave way since; unix nanoseconds
-	done  chan struct{} // closed when the node is
-	loops sync.WaitGroup
+	wake   chan struct{} // capacity 1: the timer loop must look at engine.Next again
+	fresh  chan struct{} // capacity 1: there is something to feed links with
+	unseen atomic.Int64  // how often there was something more while fresh was full
+	done   chan struct{} // closed when the node is
+	loops  sync.WaitGroup
 
 	stopped chan struct{} // closed when the transport is, too
 

@@ -47,6 +47,14 @@ const (
 	leastShare = 0.01
 	// demandMemory is how long writes count for the rate that is desired.
 	demandMemory = time.Second
+	// demandStep is for how long they count in full.
+	demandStep = time.Millisecond
+	// grace is for how long links may have no room before writers wait: a burst is let in.
+	grace = 20 * time.Millisecond
+	// calm is how long they must have had room for the next burst.
+	calm = 100 * time.Millisecond
+	// patience is how long one writer waits for room, at most.
+	patience = 100 * time.Millisecond
 )
 
 var _ engine.Flow = (*throttle)(nil)
@@ -67,6 +75,10 @@ type throttle struct {
 	acceptedAt  time.Time     // … this moment
 	refusedAt   time.Time     // the last refusal of a write that would not wait
 	limiter     *rate.Limiter // has a lock of its own
+
+	full     atomic.Bool // links have no room for more; written under Node.mu
+	fullFrom time.Time   // when they had none for the first time after a calm …
+	fullAt   time.Time   // … and when last
 
 	written clock.Dot // the newest own update
 	sent    clock.Dot // the newest own update that was put into a message; guarded by Node.order
@@ -166,9 +178,14 @@ func (t *throttle) adjust(now time.Time) {
 	}
 	t.limiter.SetBurstAt(now, max(1, int(t.budget)))
 	t.limiter.SetLimitAt(now, limit)
+	t.wake()
+}
+
+// wake tells who waits in front to look again.
+func (t *throttle) wake() {
 	select {
 	case t.changed <- struct{}{}:
-	default: // the one in front has not seen the last one yet
+	default: // he has not seen the last one yet
 	}
 }
 
@@ -208,33 +225,57 @@ func (t *throttle) rates(now time.Time) flowcontrol.Rates {
 
 // isOpen reports whether a write may be made now.
 func (t *throttle) isOpen(now time.Time) bool {
-	return t == nil || t.limiter.Limit() == rate.Inf || t.waiting.Load() == 0 && t.limiter.TokensAt(now) >= 1
+	return t == nil || t.waiting.Load() == 0 && !t.full.Load() && (t.limiter.Limit() == rate.Inf || t.limiter.TokensAt(now) >= 1)
 }
 
 // charge pays for what was written, whatever there is to pay with. An update in
-// whose place another one came before any message had it costs nothing.
-func (t *throttle) charge(now time.Time, self clock.Replica, changed []model.Change) {
+// whose place another one came before most others had it costs nothing.
+func (t *throttle) charge(now time.Time, e *engine.Engine, changed []model.Change) {
 	if t == nil {
 		return
 	}
-	cost := 0
+	cost, self, sent := 0, e.Self(), t.sentOf(e)
 	for _, c := range changed {
 		t.written = c.New.Dot
-		if c.Old == nil || c.Old.Replica != self || c.Old.Version <= t.sentOf(self) {
+		if c.Old == nil || c.Old.Replica != self || c.Old.Version <= sent {
 			cost++
 		}
 	}
-	t.accepted = t.demand(now) + float64(cost)/demandMemory.Seconds()
-	t.acceptedAt = now
+	if e.Room() <= 0 {
+		t.fill(now)
+	}
+	if now.Sub(t.acceptedAt) >= demandStep {
+		t.accepted, t.acceptedAt = t.demand(now), now
+	}
+	t.accepted += float64(cost) / demandMemory.Seconds()
 	if cost > 0 {
 		t.limiter.ReserveN(now, min(cost, t.limiter.Burst()))
 	}
 }
 
+// fill notes that links have no room.
+func (t *throttle) fill(now time.Time) {
+	if now.Sub(t.fullAt) >= calm {
+		t.fullFrom = now
+	}
+	if t.fullAt = now; now.Sub(t.fullFrom) >= grace {
+		t.full.Store(true)
+	}
+}
+
+// look lets writers go on who wait for room, if there is some.
+func (t *throttle) look(e *engine.Engine) {
+	if t == nil || !t.full.Load() || e.Room() <= 0 {
+		return
+	}
+	t.full.Store(false)
+	t.wake()
+}
+
 // isFree reports whether drafts for a space cost nothing: each takes the place of an
-// update that no message has had yet.
+// update that most others have not been sent yet.
 func (t *throttle) isFree(e *engine.Engine, space string, drafts []model.Draft) bool {
-	sent := t.sentOf(e.Self())
+	sent := t.sentOf(e)
 	for _, d := range drafts {
 		if !e.Unsent(space, d.Key, sent) {
 			return false
@@ -244,8 +285,8 @@ func (t *throttle) isFree(e *engine.Engine, space string, drafts []model.Draft) 
 }
 
 // hasUnsent reports whether there may be writes that are free.
-func (t *throttle) hasUnsent(self clock.Replica) bool {
-	return t.written.Replica == self && t.written.Version > t.sentOf(self)
+func (t *throttle) hasUnsent(e *engine.Engine) bool {
+	return t.written.Replica == e.Self() && t.written.Version > t.sentOf(e)
 }
 
 // refuse says that a write would have to wait.
@@ -254,12 +295,13 @@ func (t *throttle) refuse(now time.Time) error {
 	return ErrThrottled
 }
 
-// sentOf returns the newest version of this node that was put into a message.
-func (t *throttle) sentOf(self clock.Replica) clock.Version {
-	if t.sent.Replica != self {
+// sentOf returns the newest version of this node that was put into a message, and over
+// most links, if there are any.
+func (t *throttle) sentOf(e *engine.Engine) clock.Version {
+	if t.sent.Replica != e.Self() {
 		return 0
 	}
-	return t.sent.Version
+	return min(t.sent.Version, e.Spread())
 }
 
 // note takes notice of what leaves this node. Node.order is held.
@@ -267,7 +309,10 @@ func (t *throttle) note(self clock.Replica, m *engine.Message) {
 	if t == nil {
 		return
 	}
-	sent := t.sentOf(self)
+	sent := clock.Version(0)
+	if t.sent.Replica == self {
+		sent = t.sent.Version
+	}
 	for i := range m.Batches {
 		if b := &m.Batches[i]; b.Replica == self {
 			sent = max(sent, b.Through)
@@ -303,9 +348,13 @@ func (t *throttle) await(ctx context.Context, done <-chan struct{}) (pass func()
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		d := t.delay(time.Now())
-		if d == 0 {
+	for begin := time.Now(); ; {
+		now := time.Now()
+		d := t.delay(now)
+		if t.full.Load() {
+			d = max(d, begin.Add(patience).Sub(now))
+		}
+		if d <= 0 {
 			return func() { <-t.turn }, nil
 		}
 		timer.Reset(d)

@@ -14,13 +14,15 @@ func troubleOf(s engine.Stats) trouble {
 	return trouble{s.Mismatches, s.Damaged, s.Forks, s.Anew, s.Resets}
 }
 
+func (t trouble) sum() uint64 { return t.mismatches + t.damaged + t.forks + t.anew + t.resets }
+
 // noteTrouble logs what has happened since the last call. order is held, mu is not.
 func (n *Node) noteTrouble() {
-	now := troubleOf(n.engine.Stats())
 	was := n.trouble
-	if now == was {
+	if n.engine.Mishaps() == was.sum() {
 		return
 	}
+	now := troubleOf(n.engine.Stats())
 	n.trouble = now
 	for _, t := range []struct {
 		level    slog.Level

@@ -163,6 +163,17 @@ type Tx struct {
 // Put adds a draft.
 func (tx *Tx) Put(d Draft) { tx.drafts = append(tx.drafts, d) }
 
+// Reset forgets all drafts: the next write uses the memory again, if it is not much.
+func (tx *Tx) Reset() {
+	clear(tx.drafts)
+	if tx.drafts = tx.drafts[:0]; cap(tx.drafts) > keptDrafts {
+		tx.drafts = nil
+	}
+}
+
+// keptDrafts is of how many drafts a Tx keeps the memory.
+const keptDrafts = 16
+
 // Drafts returns what was put, in order.
 func (tx *Tx) Drafts() []Draft { return tx.drafts }
 

@@ -283,10 +283,17 @@
 // by name, of a new link. What is sent in exchanges to a peer with a link goes over the
 // link, too, in order.
 //
-// A RECEIPT says up to which LIVE the far end has dealt with, every 16 KiB; without it a
-// link carries no more than 64 KiB, and what is more waits in the log, where it may be
-// superseded. Nothing else of live updates is bounded by a budget, or counts for one: what
-// they leave behind shows in digests, and flow control sees it there.
+// A RECEIPT says up to which LIVE the far end has dealt with. A sender asks for about four
+// with each window, the weight that a link carries without one, and what is more waits in
+// the log, where it may be superseded. A window begins with 64 KiB; it grows, up to 1 MiB,
+// while it is full and receipts come about as soon as they ever did, and shrinks, down to
+// 16 KiB, while they come more than 10 ms later: then messages queue up on the way or at the
+// far end, and what waits in the log is newer (TestWindowFollowsReceipts).
+//
+// [Engine.Room] says how much may be written here before most links are full, and more
+// than that waits: the caller holds writers back, if he likes. A link that takes nothing at
+// all does not count after a second. Nothing else of live updates is bounded by a budget, or
+// counts for one: what they leave behind shows in digests, and flow control sees it there.
 //
 // While all wanted links are there, news do not bring rounds forward; they go on at their
 // own pace.

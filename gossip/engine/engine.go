@@ -72,7 +72,9 @@ type Engine struct {
 
 	updateSize float64 // bytes of one update in a message, smoothed; 0: none was sent
 
-	live live
+	live    live
+	written written
+	changed []model.Change // of the latest Write: its memory is used again
 
 	shown []model.Change // what the latest Step returned: its memory is used again
 
@@ -87,7 +89,7 @@ type Engine struct {
 type Output struct {
 	Send    []Envelope     // in order per peer
 	Live    []LiveEnvelope // from Feed
-	Changed []model.Change // what models now show, in the order in which it happened; there until the next Step
+	Changed []model.Change // what models now show, in the order in which it happened; there until the next Step, from Write until the next Write
 	Fresh   bool           // links that are ready can be fed: call Feed
 }
 
@@ -126,6 +128,7 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 	e.next = now.Add(time.Duration(cfg.Rand.Int63n(int64(cfg.Interval) + 1)))
 	e.exchanges = cfg.Rand.Uint64() >> 16 // unlikely to repeat those of an earlier incarnation
 	e.replica(cfg.Self)
+	e.measure(now)
 	if cfg.Joining {
 		e.joinUntil = now.Add(cfg.JoinTimeout)
 	}
@@ -157,7 +160,11 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 	if self == nil {
 		return out, fmt.Errorf("engine: write: %d replicas already", e.cfg.MaxReplicas)
 	}
-	updates := make([]*model.Update, len(drafts))
+	var one [1]*model.Update // most writes have one
+	updates := one[:]
+	if len(drafts) != 1 {
+		updates = make([]*model.Update, len(drafts))
+	}
 	hlc := e.hlc
 	for i, d := range drafts {
 		if d.TTL != 0 && (d.TTL < 0 || s.expirer == nil) {
@@ -181,10 +188,17 @@ func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Outpu
 		return out, err
 	}
 	e.hlc = hlc
+	out.Changed = e.changed[:0]
 	e.issue(self, s, updates, &out)
+	if e.changed = out.Changed; cap(e.changed) > changedMost {
+		e.changed = nil
+	}
 	e.announce(now)
 	return out, nil
 }
+
+// changedMost is of how many changes Write keeps the memory.
+const changedMost = 16
 
 // issue integrates new updates of this replica, whose versions follow its last.
 func (e *Engine) issue(self *replica, s *space, updates []*model.Update, out *Output) {
@@ -192,6 +206,7 @@ func (e *Engine) issue(self *replica, s *space, updates []*model.Update, out *Ou
 	for _, u := range updates {
 		e.advance(self, u.Version)
 		e.integrate(self, s, e.hasher.own(u), out)
+		e.noteIssued(u)
 	}
 	e.stats.UpdatesWritten += uint64(len(updates))
 }

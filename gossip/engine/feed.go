@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // LiveEnvelope is a live message on its way to several peers: it is the same for all.
@@ -14,15 +15,12 @@ type LiveEnvelope struct {
 }
 
 const (
-	// liveWindow is the weight of live messages that one link carries without a receipt:
-	// what is more waits in the log, where it may be superseded.
-	liveWindow = 64 << 10
-	// receiptEvery is the weight after which a receipt is due; both ends weigh alike, so a
-	// link that is full gets one.
-	receiptEvery = liveWindow / 4
 	// maxWhole is how large a live message may be whose holes are closed only if it is
 	// whole.
 	maxWhole = 4 * chunk
+	// lightest is what an update weighs beyond its key and value, and a live message at
+	// least.
+	lightest = 64
 )
 
 // Feed returns live messages for the links to these peers, which can take more now: one
@@ -33,9 +31,10 @@ func (e *Engine) Feed(now time.Time, ready []string) Output {
 	var groups []*feeding
 	for _, name := range ready {
 		l := e.live.links[name]
-		if l == nil || l.weight >= liveWindow {
+		if l == nil || l.isFull() {
 			continue
 		}
+		l.moved = now
 		lacked := e.lackedOn(l)
 		if len(lacked) == 0 {
 			continue
@@ -54,6 +53,7 @@ func (e *Engine) Feed(now time.Time, ready []string) Output {
 	if n := len(e.live.fresh); n > 1 { // each comes first in its turn
 		e.live.fresh = append(e.live.fresh[1:n:n], e.live.fresh[0])
 	}
+	e.measure(now)
 	return out
 }
 
@@ -90,6 +90,7 @@ func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
 		left = e.gather(m, g.lacked, false)
 	}
 	weight := weightOf(m)
+	m.Same = slices.ContainsFunc(g.links, func(l *link) bool { return l.wantsReceipt(weight) })
 	for i := range m.Batches {
 		e.stats.LiveSent += uint64(len(m.Batches[i].Updates))
 	}
@@ -100,12 +101,8 @@ func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
 		if len(m.Batches) == 0 {
 			continue
 		}
-		if len(l.flight) == 0 {
-			l.moved = now
-		}
-		l.flight = append(l.flight, flight{m.Exchange, weight})
-		l.weight += weight
-		out.Fresh = out.Fresh || l.weight < liveWindow && len(e.lackedOn(l)) > 0
+		l.send(now, m.Exchange, weight, m.Same)
+		out.Fresh = out.Fresh || !l.isFull() && len(e.lackedOn(l)) > 0
 	}
 	if len(m.Batches) == 0 {
 		e.hurry(now) // rounds can bring it
@@ -163,13 +160,15 @@ func (e *Engine) settleFresh() {
 	})
 }
 
-// weightOf is how much a live message counts for in flow control; both ends agree on it.
+// weightOf is how much a live message counts for in a window.
 func weightOf(m *Message) int {
 	n := 0
 	for i := range m.Batches {
 		for _, u := range m.Batches[i].Updates {
-			n += 64 + len(u.Key) + len(u.Value)
+			n += weightOfUpdate(u)
 		}
 	}
-	return max(n, 64)
+	return max(n, lightest)
 }
+
+func weightOfUpdate(u *model.Update) int { return lightest + len(u.Key) + len(u.Value) }

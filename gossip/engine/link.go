@@ -17,6 +17,12 @@ type live struct {
 	number uint64 // of the last live message
 	told   uint64 // changes of the vector that others hear of without this node's rounds
 	relays bool   // what is applied now is passed on
+
+	each    float64         // weight of an own update, smoothed
+	room    int             // see Room
+	spread  clock.Version   // see Spread
+	rooms   []int           // measure's
+	cursors []clock.Version // measure's, too
 	neighbourhood
 }
 
@@ -24,20 +30,12 @@ type live struct {
 // have or was sent of a fresh replica is in sent, or else it is the replica's base; of
 // one that is not fresh it is the vector.
 type link struct {
-	peer   string
-	sent   map[*replica]clock.Version
-	flight []flight // live messages without a receipt, oldest first
-	weight int      // of flight
-	moved  time.Time
+	peer string
+	sent map[*replica]clock.Version
+	window
 
 	refused map[*replica]bool // the far end gets them over other links
 	spare   map[*replica]bool // this node does
-}
-
-// flight is a live message on its way.
-type flight struct {
-	number uint64
-	weight int
 }
 
 // SetLink tells that there is a link to a peer: a connection over which messages arrive
@@ -69,6 +67,7 @@ func (e *Engine) SetLink(now time.Time, peer string, up bool) Output {
 	}
 	e.live.stale = true
 	e.resetLink(peer)
+	e.measure(now)
 	p := e.peers[peer]
 	switch {
 	case p == nil || p.state == PeerRemoved:
@@ -90,7 +89,10 @@ func (e *Engine) resetLink(peer string) {
 	if l == nil {
 		return
 	}
-	*l = link{peer: peer, sent: map[*replica]clock.Version{}, refused: map[*replica]bool{}, spare: map[*replica]bool{}}
+	*l = link{
+		peer: peer, window: window{size: liveWindow},
+		sent: map[*replica]clock.Version{}, refused: map[*replica]bool{}, spare: map[*replica]bool{},
+	}
 	for _, r := range e.live.fresh {
 		l.sent[r] = r.version
 	}
@@ -194,8 +196,7 @@ func (e *Engine) forgetLive(r *replica) {
 // expireLinks lets links go on that are full, and whose receipts seem to be lost.
 func (e *Engine) expireLinks(now time.Time) {
 	for _, l := range e.live.order {
-		if l.weight >= liveWindow && now.Sub(l.moved) >= e.cfg.Timeout {
-			l.flight, l.weight, l.moved = nil, 0, now
-		}
+		l.expire(now, e.cfg.Timeout)
 	}
+	e.measure(now)
 }

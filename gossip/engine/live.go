@@ -9,8 +9,6 @@ import (
 
 // heard is what this node has had of a peer's live messages.
 type heard struct {
-	number uint64    // of the latest
-	weight int       // since the last receipt
 	mended time.Time // when it last began an exchange because something was missing
 }
 
@@ -32,10 +30,8 @@ func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
 		e.stats.LiveGaps++
 		e.mend(now, p, out)
 	}
-	p.live.number = max(p.live.number, m.Exchange)
-	if p.live.weight += weightOf(m); p.live.weight >= receiptEvery {
-		p.live.weight = 0
-		r := e.message(now, p, Receipt, p.live.number)
+	if m.Same {
+		r := e.message(now, p, Receipt, m.Exchange)
 		r.Digest.Entries = []DigestEntry{e.entryOf(m.From)}
 		out.send(p.name, true, r)
 	}
@@ -159,17 +155,8 @@ func gaplessAfter(b Batch, known clock.Version) Batch {
 // onReceipt makes room on a link: the peer has dealt with live messages up to this one.
 func (e *Engine) onReceipt(now time.Time, p *peer, m *Message, out *Output) {
 	l := e.live.links[p.name]
-	if l == nil {
-		return
-	}
-	n := 0
-	for n < len(l.flight) && l.flight[n].number <= m.Exchange {
-		l.weight -= l.flight[n].weight
-		n++
-	}
-	if n > 0 {
-		l.flight = slices.Delete(l.flight, 0, n)
-		l.moved = now
+	if l != nil && l.receive(now, m.Exchange) {
 		out.Fresh = len(e.live.fresh) > 0
+		e.measure(now)
 	}
 }

@@ -56,7 +56,8 @@ type Message struct {
 	Exceptions []clock.Entry
 	// Same says, in an ACK, that the sender's vector equals the SYN's; the digest
 	// is empty then.
-	// In a SYN that asks for cleaning it says that a dirty peer may serve, too.
+	// In a SYN that asks for cleaning it says that a dirty peer may serve, too; in a LIVE
+	// that the sender waits for a RECEIPT of it.
 	Same bool
 	// Joining says that the sender may not write yet (R11).
 	Joining bool

@@ -68,3 +68,10 @@ type ExchangeStats struct {
 	Timeout  uint64 // no answer
 	Answered uint64
 }
+
+// Mishaps returns the sum of Mismatches, Damaged, Forks, Anew and Resets: it costs less to
+// see whether it has changed than to look at all Stats.
+func (e *Engine) Mishaps() uint64 {
+	s := &e.stats
+	return s.Mismatches + s.Damaged + s.Forks + s.Anew + s.Resets
+}

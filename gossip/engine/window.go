@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
+)
+
+// A link carries no more live messages without a receipt than fit into its window: what
+// is more waits in the log, where it may be superseded. The window follows how long
+// receipts take. While they come about as soon as they ever did, a link that has filled its
+// window gets a larger one; when they come much later, something on the way, or the far
+// end itself, has more to do than it can, and a smaller window makes the queue there
+// shorter: so what is written under overload is not old before it arrives.
+
+const (
+	// liveWindow is the weight that a new link carries.
+	liveWindow = 64 << 10
+	// leastWindow and mostWindow are what it may become.
+	leastWindow = 16 << 10
+	mostWindow  = 1 << 20
+	// windowStep is the least by which it grows, from one window to the next.
+	windowStep = 4 << 10
+	// queueing is by how much longer than they could receipts may take.
+	queueing = 10 * time.Millisecond
+	// bestFor is for how long, about, a link remembers how soon a receipt may come.
+	bestFor = time.Minute
+	// receiptParts is how many receipts there are for each window.
+	receiptParts = 4
+	// little is the weight of what may wait for every link.
+	little = 4 * liveWindow
+	// stuckAfter is when a link that takes nothing more does not count any more for how
+	// much may be written: its far end may be dead.
+	stuckAfter = time.Second
+)
+
+// flight is a live message on its way.
+type flight struct {
+	number uint64
+	weight int
+	at     time.Time
+}
+
+// window is what a link carries without a receipt.
+type window struct {
+	size    int       // weight
+	flight  []flight  // live messages without a receipt, oldest first
+	weight  int       // of flight
+	unasked int       // of what was sent since a receipt was asked for
+	filled  bool      // since the last receipt
+	shrunk  uint64    // what was sent up to this message says nothing of the size: it is new
+	moved   time.Time // when it last could take more, or a receipt came
+
+	best, was time.Duration // how soon a receipt has come: lately, and before; 0: none has
+	since     time.Time     // when lately began
+}
+
+// isFull reports whether nothing more is to be sent without a receipt.
+func (w *window) isFull() bool { return w.weight >= w.size }
+
+// wantsReceipt reports whether a receipt should come for a message of a weight.
+func (w *window) wantsReceipt(weight int) bool {
+	return (w.unasked+weight)*receiptParts >= w.size
+}
+
+// send notes a message.
+func (w *window) send(now time.Time, number uint64, weight int, asks bool) {
+	w.flight = append(w.flight, flight{number, weight, now})
+	w.weight += weight
+	w.filled = w.filled || w.isFull()
+	if w.unasked += weight; asks {
+		w.unasked = 0
+	}
+}
+
+// receive notes a receipt for all up to a message, and reports whether it made room.
+func (w *window) receive(now time.Time, number uint64) bool {
+	n, weight := 0, 0
+	for n < len(w.flight) && w.flight[n].number <= number {
+		weight += w.flight[n].weight
+		n++
+	}
+	if n == 0 {
+		return false
+	}
+	last := w.flight[n-1]
+	w.flight = slices.Delete(w.flight, 0, n)
+	w.weight -= weight
+	w.moved = now
+	w.adapt(now, last, weight)
+	return true
+}
+
+// adapt makes the size follow how long the receipt of a message took, with which a weight
+// arrived.
+func (w *window) adapt(now time.Time, m flight, weight int) {
+	took := max(now.Sub(m.at), 1)
+	if w.since.IsZero() || now.Sub(w.since) >= bestFor {
+		w.was, w.best, w.since = w.best, took, now
+	}
+	w.best = min(w.best, took)
+	best := w.best
+	if w.was > 0 {
+		best = min(best, w.was)
+	}
+	switch {
+	case m.number <= w.shrunk:
+	case took > best+queueing:
+		w.size = max(w.size*3/4, leastWindow)
+		w.shrunk = m.number
+		if n := len(w.flight); n > 0 {
+			w.shrunk = w.flight[n-1].number
+		}
+	case w.filled && took <= best+queueing/2:
+		w.size = min(w.size+weight*max(windowStep, w.size/8)/w.size, mostWindow)
+	}
+	w.filled = w.isFull()
+}
+
+// expire makes room in a window that is full, and whose receipts seem to be lost.
+func (w *window) expire(now time.Time, timeout time.Duration) {
+	if w.isFull() && now.Sub(w.moved) >= timeout {
+		w.flight, w.weight, w.moved = nil, 0, now
+	}
+}
+
+// Room returns the weight of updates that may be written here before most links have
+// more to carry than fits into their windows; negative: they have. It is up to the
+// caller to hold writers back.
+func (e *Engine) Room() int { return e.live.room }
+
+// Spread returns up to where most links have been sent what this node wrote; the largest
+// version if there are none. It is 0 while all that is retained of it is so little that it
+// does not matter: what takes its place, however often, makes no more of it.
+func (e *Engine) Spread() clock.Version { return e.live.spread }
+
+// noteIssued notes an update that this node has just written.
+func (e *Engine) noteIssued(u *model.Update) {
+	weight := weightOfUpdate(u)
+	e.live.room -= weight
+	if e.live.each += (float64(weight) - e.live.each) / 64; e.live.each < lightest {
+		e.live.each = float64(weight) // the first
+	}
+	e.noteWritten(u)
+}
+
+// measure finds out how much room there is.
+func (e *Engine) measure(now time.Time) {
+	n := len(e.live.order)
+	self := e.lookup(e.self)
+	if n == 0 || self == nil {
+		e.live.room, e.live.spread = math.MaxInt, math.MaxUint64
+		return
+	}
+	weigh := func(updates clock.Version) int {
+		return int(min(float64(min(updates, clock.Version(self.log.len())))*e.live.each, math.MaxInt32))
+	}
+	rooms, cursors := e.live.rooms[:0], e.live.cursors[:0]
+	for _, l := range e.live.order {
+		at := l.cursor(self)
+		room := l.size - l.weight - weigh(self.version-at)
+		if room <= 0 && now.Sub(l.moved) >= stuckAfter {
+			room = math.MaxInt
+		}
+		rooms, cursors = append(rooms, room), append(cursors, at)
+	}
+	slices.Sort(rooms)
+	slices.Sort(cursors)
+	e.live.room, e.live.spread = rooms[n/2], cursors[n/2]
+	if weigh(self.version) <= little {
+		e.live.spread = 0
+	}
+	e.live.rooms, e.live.cursors = rooms, cursors
+}

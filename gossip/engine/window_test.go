@@ -1,0 +1,116 @@
+package engine_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// flood lets a node write so many updates of a kilobyte each millisecond.
+func (w *world) flood(n *node, each int, d time.Duration) {
+	value := strings.Repeat("x", 1000)
+	for end := w.now.Add(d); w.now.Before(end); {
+		for i := range each {
+			w.mustWrite(n, "s", fmt.Sprint(w.now.UnixMicro(), i), value)
+		}
+		w.pass(time.Millisecond)
+	}
+}
+
+// A window grows while it is full and receipts come soon, and shrinks while they come late.
+func TestWindowFollowsReceipts(t *testing.T) {
+	w := linked(t, 1, 2, rare)
+	w.lax = true // for speed
+	a, b := w.nodes[0], w.nodes[1]
+	first := a.e.Window(b.name)
+	phase := func(delay time.Duration, each int) int {
+		w.faults.delay = delay
+		w.flood(a, each, 300*time.Millisecond)
+		w.pass(time.Second)
+		return a.e.Window(b.name)
+	}
+	soon := phase(4*time.Millisecond, 25)
+	late := phase(80*time.Millisecond, 10)
+	again := phase(time.Millisecond, 25)
+	if soon < 3*first/2 || late > soon*2/3 || again < 3*late/2 {
+		t.Errorf("a window of %d was %d while receipts came soon, %d while they came late, and then %d", first, soon, late, again)
+	}
+	w.converge(5 * time.Second)
+	if room, all := a.e.Room(), a.e.Window(b.name); room != all {
+		t.Errorf("there is room for %d, want all of the window's %d", room, all)
+	}
+}
+
+// Receipts that are never soon make a window larger, until it is full no more.
+func TestWindowOfDistantPeer(t *testing.T) {
+	w := linked(t, 1, 2, rare)
+	w.lax = true // for speed
+	w.lag = func(string, string, bool) time.Duration { return 100 * time.Millisecond }
+	a, b := w.nodes[0], w.nodes[1]
+	first := a.e.Window(b.name)
+	w.flood(a, 2, time.Second)
+	if last := a.e.Window(b.name); last < 2*first || last > 8*first {
+		t.Errorf("the window was %d, and is %d; 200 kilobytes are written before a receipt comes", first, last)
+	}
+}
+
+// There is no room for more while most links are full; one that is stuck does not count,
+// after a second not even if it is the only one.
+func TestRoom(t *testing.T) {
+	w := linked(t, 1, 4, rare)
+	w.lax = true // for speed
+	a := w.nodes[0]
+	stick := func(peers ...*node) {
+		for _, p := range peers {
+			w.lanes[[2]string{a.name, p.name}].stuck = true
+		}
+	}
+	if alone := newWorld(t, 1, 1, rare).nodes[0].e.Room(); alone != math.MaxInt {
+		t.Errorf("without links there is room for %d", alone)
+	}
+	stick(w.nodes[1])
+	w.flood(a, 5, 300*time.Millisecond)
+	if room := a.e.Room(); room <= 0 {
+		t.Errorf("one of three links is stuck: room for %d", room)
+	}
+	stick(w.nodes[2:]...)
+	w.flood(a, 5, 300*time.Millisecond)
+	if room := a.e.Room(); room > 0 {
+		t.Errorf("all links are stuck: room for %d", room)
+	}
+	w.flood(a, 1, 1500*time.Millisecond)
+	if room := a.e.Room(); room <= 0 {
+		t.Errorf("all links have been stuck for long: room for %d", room)
+	}
+}
+
+// What a new write takes the place of counts as unsent until most links have been sent
+// it, and for ever if all of it is little.
+func TestUnsent(t *testing.T) {
+	w := linked(t, 1, 4, rare)
+	w.lax = true // for speed
+	a := w.nodes[0]
+	unsent := func(key string) bool { return a.e.Unsent("s", []byte(key), a.e.Spread()) }
+	w.mustWrite(a, "s", "k", "v")
+	w.pass(time.Second)
+	if unsent("other") || !unsent("k") {
+		t.Errorf("of a single update: another key %v, this one %v", unsent("other"), unsent("k"))
+	}
+	w.flood(a, 5, 300*time.Millisecond)
+	w.mustWrite(a, "s", "before", "v")
+	w.pass(time.Second)
+	if unsent("k") || unsent("before") {
+		t.Errorf("of much that was sent: an old key %v, a new one %v", unsent("k"), unsent("before"))
+	}
+	for i, p := range w.nodes[1:] {
+		w.lanes[[2]string{a.name, p.name}].stuck = i > 0
+	}
+	w.flood(a, 5, 300*time.Millisecond) // fills the windows of two
+	w.mustWrite(a, "s", "after", "v")
+	w.pass(10 * time.Millisecond)
+	if unsent("other") || unsent("before") || !unsent("after") {
+		t.Errorf("two of three do not read: another key %v, one from before %v, one from after %v", unsent("other"), unsent("before"), unsent("after"))
+	}
+}
