@@ -108,16 +108,16 @@ func (e *Engine) grant(now time.Time, p *peer, x *exchange, ask []DigestEntry, o
 	x.mayGet.granted = x.mayGet.sent + uint32(e.cfg.Window)
 	pull := e.message(now, p, Pull, x.id)
 	pull.CatchUp, pull.Credit = true, x.mayGet.granted
-	e.fitEntries(pull, ask)
+	e.fitEntries(pull, ask, e.cfg.MaxStream)
 	e.stats.Pulls++
 	out.send(p.name, true, pull) // in order with what else goes over the link
 }
 
-// fitEntries gives a PULL as many entries as fit into a message.
-func (e *Engine) fitEntries(pull *Message, ask []DigestEntry) {
+// fitEntries gives a PULL as many entries as fit into a message of at most limit bytes.
+func (e *Engine) fitEntries(pull *Message, ask []DigestEntry, limit int) {
 	fit := sort.Search(len(ask), func(i int) bool {
 		pull.Digest.Entries = ask[:i+1]
-		return e.cfg.Codec.Size(pull) > e.cfg.MaxStream
+		return e.cfg.Codec.Size(pull) > limit
 	})
 	pull.Digest.Entries = ask[:fit]
 }

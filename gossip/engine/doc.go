@@ -327,6 +327,12 @@
 // change little: 6.9. With clocks that are a minute wrong it is as at random
 // (bench's experiment 2). This takes the place of the choice in DESIGN §7.
 //
+// Where connections cannot be made, what does not fit into a datagram is lost. When a peer
+// to which there is no link has not answered two SYNs in a row, the exchanges that this
+// node begins with it are narrow: messages carry no more updates than a datagram has room
+// for, and follow each other as fast as they arrive. Every ninth exchange is not
+// (TestStreamsThatDoNotArrive).
+//
 // # Limits
 //
 // Everything that the network can grow has a limit in [Config]: MaxPeers,

@@ -157,7 +157,7 @@ func (e *Engine) credit(now time.Time, p *peer, exchange uint64) uint32 {
 	if c := &e.catchup; c.isElsewhere(now, p, exchange) && !c.again {
 		return 0
 	}
-	return uint32(min(e.cfg.Budget, 1<<32-1))
+	return uint32(min(e.cfg.Budget, narrowCredit-1))
 }
 
 // begin starts an exchange with p: SYN.
@@ -165,9 +165,11 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	e.end(p)
 	e.exchanges++
 	e.stats.Exchanges.Started++
-	p.mine = &exchange{id: e.exchanges, mine: e.snapshot(now), at: e.changes, active: now}
+	p.mine = &exchange{id: e.exchanges, mine: e.snapshot(now), at: e.changes, active: now, narrow: e.isNarrow(p)}
 	m := e.message(now, p, Syn, p.mine.id)
-	m.Credit = e.credit(now, p, m.Exchange)
+	if m.Credit = e.credit(now, p, m.Exchange); m.Credit > 0 && p.mine.narrow {
+		m.Credit = narrowCredit
+	}
 	m.Cleaning = e.wantsCleaning(now)
 	m.Same = m.Cleaning && e.isDesperate(now)
 	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
@@ -187,7 +189,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	e.stats.Exchanges.Answered++
 	x := &exchange{
 		id: m.Exchange, theirs: m.Digest.Entries, base: m.Digest.Base, exceptions: m.Exceptions,
-		mine: e.snapshot(now), at: e.changes, active: now,
+		mine: e.snapshot(now), at: e.changes, active: now, narrow: m.Credit == narrowCredit,
 	}
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
@@ -267,6 +269,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 		e.applyAll(now, p, m, nil, out) // late: its exchange is over
 		return
 	}
+	p.width.note(x, true)
 	e.join(m)
 	if len(m.Hashes) > 0 {
 		own := *m
@@ -372,12 +375,15 @@ func (p *peer) exchange(id uint64) *exchange {
 // explains them may be dead, and what they hide not. Only if it finds nobody in time,
 // then the message says so.
 func (e *Engine) fill(m *Message, x *exchange, lacked []candidate, credit uint32) int {
-	room := min(chunk, e.cfg.Budget-x.sent, int(credit))
+	room := int(min(chunk, int64(e.cfg.Budget-x.sent), int64(credit)))
 	if room <= 0 || len(lacked) == 0 {
 		return e.cfg.Codec.Size(m)
 	}
 	gapless, ok := e.explain(m, x)
 	if !ok {
+		return e.cfg.Codec.Size(m)
+	}
+	if room = e.room(m, x, room); room <= 0 {
 		return e.cfg.Codec.Size(m)
 	}
 	m.Unsure = e.zombies

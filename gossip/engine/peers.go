@@ -43,7 +43,8 @@ type peer struct {
 	retireTries int               // exchanges since the peer last knew the same to be over
 	types       map[string]string // of its models, by space, where this node has another one or none
 
-	live heard // of its live messages
+	live  heard // of its live messages
+	width width // of the way to it
 
 	repair     *repair   // driven by this node
 	repairFrom time.Time // no repair with it before
@@ -59,6 +60,7 @@ type exchange struct {
 	base   uint64        // the peer's Base of theirs
 	sent   int           // bytes of batches sent
 	done   bool          // counted; the peer may still pull
+	narrow bool          // its messages are to fit into datagrams
 	rates  Rates         // what the SYN said of this node's
 
 	told       []clock.Entry // exceptions sent with mine, because they need messages of their own
@@ -188,6 +190,7 @@ func (e *Engine) end(p *peer) {
 	case x == nil || x.done:
 	case x.theirs == nil:
 		e.stats.Exchanges.Timeout++
+		p.width.note(x, false)
 	default:
 		e.stats.Exchanges.Partial++
 	}

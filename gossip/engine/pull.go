@@ -47,7 +47,7 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 	p.lacking = versions
 	if versions > 0 && moved && !e.catchup.isElsewhere(now, p, x.id) {
 		cleans := e.cleansWith(now, p, x.id)
-		if e.cfg.Window > 0 && e.isBulk(versions) && !cleans {
+		if e.cfg.Window > 0 && e.isBulk(versions) && !cleans && !x.narrow {
 			e.startCatchUp(now, p, x, out)
 			return
 		}
@@ -83,7 +83,11 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 func (e *Engine) sendPull(now time.Time, p *peer, exchange uint64, ask []DigestEntry, out *Output) {
 	pull := e.message(now, p, Pull, exchange)
 	pull.Credit = uint32(min(chunk, e.cfg.Budget))
-	e.fitEntries(pull, ask)
+	limit := e.cfg.MaxStream
+	if x := p.exchange(exchange); x != nil && x.narrow {
+		pull.Credit, limit = narrowCredit, e.cfg.MaxDatagram
+	}
+	e.fitEntries(pull, ask, limit)
 	e.stats.Pulls++
 	out.send(p.name, e.cfg.Codec.Size(pull) > e.cfg.MaxDatagram, pull)
 }
