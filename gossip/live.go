@@ -19,10 +19,10 @@ type feeder struct {
 }
 
 // gathering is how long what is written after a live message waits, at most, for what else
-// there is. The first write after a pause goes at once; who writes a thousand times a
-// second or more sends no more than a thousand messages over each link. A message of one
-// update costs both ends several times as much as the update.
-const gathering = time.Millisecond
+// there is. The first write after a pause goes at once; who writes all the time sends no
+// more than 500 messages a second over each link. A message of one update costs both ends
+// several times as much as the update.
+const gathering = 2 * time.Millisecond
 
 // feed gives fresh updates to links: those that are not busy, whenever there is something
 // new or one of them has become idle. What is written while a message is made and sent, or

@@ -287,7 +287,7 @@
 // with each window, the weight that a link carries without one, and what is more waits in
 // the log, where it may be superseded. A window begins with 64 KiB; it grows, up to 1 MiB,
 // while it is full and receipts come about as soon as they ever did, and shrinks, down to
-// 16 KiB, while they come more than 10 ms later: then messages queue up on the way or at the
+// 32 KiB, while they come more than 20 ms later: then messages queue up on the way or at the
 // far end, and what waits in the log is newer (TestWindowFollowsReceipts).
 //
 // [Engine.Room] says how much may be written here before most links are full, and more

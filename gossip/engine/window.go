@@ -20,12 +20,12 @@ const (
 	// liveWindow is the weight that a new link carries.
 	liveWindow = 64 << 10
 	// leastWindow and mostWindow are what it may become.
-	leastWindow = 16 << 10
+	leastWindow = 32 << 10
 	mostWindow  = 1 << 20
 	// windowStep is the least by which it grows, from one window to the next.
 	windowStep = 4 << 10
 	// queueing is by how much longer than they could receipts may take.
-	queueing = 10 * time.Millisecond
+	queueing = 20 * time.Millisecond
 	// bestFor is for how long, about, a link remembers how soon a receipt may come.
 	bestFor = time.Minute
 	// receiptParts is how many receipts there are for each window.
