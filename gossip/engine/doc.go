@@ -288,7 +288,10 @@
 // the log, where it may be superseded. A window begins with 64 KiB; it grows, up to 1 MiB,
 // while it is full and receipts come about as soon as they ever did, and shrinks, down to
 // 32 KiB, while they come more than 20 ms later: then messages queue up on the way or at the
-// far end, and what waits in the log is newer (TestWindowFollowsReceipts).
+// far end, and what waits in the log is newer (TestWindowFollowsReceipts). If most of what
+// such a late message covers was superseded before it was sent, the link also rests for
+// twice as long as the receipt took, 150 ms at most: to send it more often would take more
+// of what there is too little of, and most of that would be superseded, too (TestLinkRests).
 //
 // [Engine.Room] says how much may be written here before most links are full, and more
 // than that waits: the caller holds writers back, if he likes. A link that takes nothing at

@@ -29,6 +29,7 @@ const (
 func (e *Engine) Feed(now time.Time, ready []string) Output {
 	var out Output
 	var groups []*feeding
+	e.live.rest = time.Time{}
 	for _, name := range ready {
 		l := e.live.links[name]
 		if l == nil || l.isFull() {
@@ -37,6 +38,12 @@ func (e *Engine) Feed(now time.Time, ready []string) Output {
 		l.moved = now
 		lacked := e.lackedOn(l)
 		if len(lacked) == 0 {
+			continue
+		}
+		if now.Before(l.rest) {
+			if e.live.rest.IsZero() || l.rest.Before(e.live.rest) {
+				e.live.rest = l.rest
+			}
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g *feeding) bool { return slices.Equal(g.lacked, lacked) })
@@ -91,9 +98,14 @@ func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
 	}
 	weight := weightOf(m)
 	m.Same = slices.ContainsFunc(g.links, func(l *link) bool { return l.wantsReceipt(weight) })
+	f := flight{number: m.Exchange, weight: weight, at: now}
+	updates, versions := 0, clock.Version(0)
 	for i := range m.Batches {
-		e.stats.LiveSent += uint64(len(m.Batches[i].Updates))
+		updates += len(m.Batches[i].Updates)
+		versions += m.Batches[i].Through - m.Batches[i].From
 	}
+	e.stats.LiveSent += uint64(updates)
+	f.thin = versions > 2*clock.Version(updates)
 	for _, l := range g.links {
 		for i, c := range g.lacked {
 			l.raise(c.replica, left[i])
@@ -101,7 +113,7 @@ func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
 		if len(m.Batches) == 0 {
 			continue
 		}
-		l.send(now, m.Exchange, weight, m.Same)
+		l.send(f, m.Same)
 		out.Fresh = out.Fresh || !l.isFull() && len(e.lackedOn(l)) > 0
 	}
 	if len(m.Batches) == 0 {

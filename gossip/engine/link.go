@@ -18,6 +18,7 @@ type live struct {
 	told   uint64 // changes of the vector that others hear of without this node's rounds
 	relays bool   // what is applied now is passed on
 
+	rest    time.Time       // when the first of the links that rest, and lack something, goes on; zero: none does
 	each    float64         // weight of an own update, smoothed
 	room    int             // see Room
 	spread  clock.Version   // see Spread

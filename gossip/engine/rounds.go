@@ -17,15 +17,22 @@ func (e *Engine) Next() time.Time {
 	if len(e.toServe) > 0 && e.serveAt.Before(next) {
 		next = e.serveAt
 	}
+	if !e.live.rest.IsZero() && e.live.rest.Before(next) {
+		next = e.live.rest
+	}
 	return next
 }
 
 // Tick does what is due at now: it lets updates expire, sends a part of what a peer
-// catches up with, ends what timed out, collects and starts a round. Call it at Next or later; before that it does nothing.
+// catches up with, lets links go on that have rested, ends what timed out, collects and starts a
+// round. Call it at Next or later; before that it does nothing.
 func (e *Engine) Tick(now time.Time) Output {
 	var out Output
 	e.lapse(now, &out)
 	e.serveNext(now, &out)
+	if !e.live.rest.IsZero() && !now.Before(e.live.rest) {
+		e.live.rest, out.Fresh = time.Time{}, true
+	}
 	if now.Before(e.next) {
 		if e.unfinished {
 			e.tend(now)

@@ -15,6 +15,10 @@ import (
 // window gets a larger one; when they come much later, something on the way, or the far
 // end itself, has more to do than it can, and a smaller window makes the queue there
 // shorter: so what is written under overload is not old before it arrives.
+//
+// What is superseded before it is sent costs others nothing. Where that is most of what is
+// written, a link whose receipts come late rests for twice as long as they took: the
+// processors, or the network, have better things to do meanwhile.
 
 const (
 	// liveWindow is the weight that a new link carries.
@@ -28,6 +32,8 @@ const (
 	queueing = 20 * time.Millisecond
 	// bestFor is for how long, about, a link remembers how soon a receipt may come.
 	bestFor = time.Minute
+	// restMost is for how long a link rests at most.
+	restMost = 150 * time.Millisecond
 	// receiptParts is how many receipts there are for each window.
 	receiptParts = 4
 	// little is the weight of what may wait for every link.
@@ -42,6 +48,7 @@ type flight struct {
 	number uint64
 	weight int
 	at     time.Time
+	thin   bool // most of what it covers was superseded
 }
 
 // window is what a link carries without a receipt.
@@ -53,6 +60,7 @@ type window struct {
 	filled  bool      // since the last receipt
 	shrunk  uint64    // what was sent up to this message says nothing of the size: it is new
 	moved   time.Time // when it last could take more, or a receipt came
+	rest    time.Time // nothing is sent before
 
 	best, was time.Duration // how soon a receipt has come: lately, and before; 0: none has
 	since     time.Time     // when lately began
@@ -66,12 +74,12 @@ func (w *window) wantsReceipt(weight int) bool {
 	return (w.unasked+weight)*receiptParts >= w.size
 }
 
-// send notes a message.
-func (w *window) send(now time.Time, number uint64, weight int, asks bool) {
-	w.flight = append(w.flight, flight{number, weight, now})
-	w.weight += weight
+// send notes a message, which may ask for a receipt.
+func (w *window) send(f flight, asks bool) {
+	w.flight = append(w.flight, f)
+	w.weight += f.weight
 	w.filled = w.filled || w.isFull()
-	if w.unasked += weight; asks {
+	if w.unasked += f.weight; asks {
 		w.unasked = 0
 	}
 }
@@ -109,6 +117,9 @@ func (w *window) adapt(now time.Time, m flight, weight int) {
 	switch {
 	case m.number <= w.shrunk:
 	case took > best+queueing:
+		if m.thin {
+			w.rest = now.Add(min(2*took, restMost))
+		}
 		w.size = max(w.size*3/4, leastWindow)
 		w.shrunk = m.number
 		if n := len(w.flight); n > 0 {

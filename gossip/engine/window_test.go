@@ -114,3 +114,33 @@ func TestUnsent(t *testing.T) {
 		t.Errorf("two of three do not read: another key %v, one from before %v, one from after %v", unsent("other"), unsent("before"), unsent("after"))
 	}
 }
+
+// A link whose receipts are late rests, if what is written is superseded before it is sent
+// anyway, and goes on by itself.
+func TestLinkRests(t *testing.T) {
+	w := linked(t, 1, 2, rare)
+	w.lax = true // for speed
+	a, b := w.nodes[0], w.nodes[1]
+	w.flood(a, 5, 100*time.Millisecond) // receipts come soon
+	w.lag = func(from, _ string, _ bool) time.Duration {
+		if from == b.name {
+			return 50 * time.Millisecond
+		}
+		return 0
+	}
+	const keys, writes = 50, 5000
+	before := b.e.Stats().LiveApplied
+	for i := range writes {
+		w.mustWrite(a, "s", fmt.Sprint("k", i%keys), strings.Repeat("x", 1000))
+		w.pass(200 * time.Microsecond)
+	}
+	applied := b.e.Stats().LiveApplied - before
+	w.pass(200 * time.Millisecond)
+	if !w.equal() {
+		t.Error("not all has arrived when the rest must be over")
+	}
+	// A receipt takes 50 ms, a rest 100, and there are up to two times all keys under way.
+	if limit := uint64(2 * keys * 1000 / 150); applied > limit {
+		t.Errorf("in a second %d updates came over the link, want at most %d", applied, limit)
+	}
+}
