@@ -121,10 +121,10 @@
 //     nothing: a key that is set a thousand times between two messages is sent once,
 //     and paid for once. So is setting it while others wait. Where there are links, that
 //     is true of all that a node has written while it is no more than 256 KiB.
-//   - While most links are full, and have been for 20 ms, a write waits until what was
-//     written before is on its way, for 100 ms at most: under overload what arrives is
-//     some ten milliseconds old, and not some seconds. A peer that does not read holds
-//     nobody back for more than a second.
+//   - While more than a third of the links are full, and have been for 20 ms, a write
+//     waits until what was written before is on its way, for 100 ms at most: under
+//     overload what arrives is some ten milliseconds old, and not some seconds. A peer that
+//     does not read holds nobody back for more than a second.
 //   - While a node fetches very much, in a cluster of two or three, writes may be held
 //     back to 1 % of the capacity.
 //

@@ -293,8 +293,8 @@
 // twice as long as the receipt took, 150 ms at most: to send it more often would take more
 // of what there is too little of, and most of that would be superseded, too (TestLinkRests).
 //
-// [Engine.Room] says how much may be written here before most links are full, and more
-// than that waits: the caller holds writers back, if he likes. A link that takes nothing at
+// [Engine.Room] says how much may be written here before more than a third of the links are
+// full, and more than that waits: the caller holds writers back, if he likes. A link that takes nothing at
 // all does not count after a second. Nothing else of live updates is bounded by a budget, or
 // counts for one: what they leave behind shows in digests, and flow control sees it there.
 //

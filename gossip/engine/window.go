@@ -138,9 +138,9 @@ func (w *window) expire(now time.Time, timeout time.Duration) {
 	}
 }
 
-// Room returns the weight of updates that may be written here before most links have
-// more to carry than fits into their windows; negative: they have. It is up to the
-// caller to hold writers back.
+// Room returns the weight of updates that may be written here before more than a third of
+// the links have more to carry than fits into their windows; negative: they have. It is up
+// to the caller to hold writers back.
 func (e *Engine) Room() int { return e.live.room }
 
 // Spread returns up to where most links have been sent what this node wrote; the largest
@@ -180,7 +180,7 @@ func (e *Engine) measure(now time.Time) {
 	}
 	slices.Sort(rooms)
 	slices.Sort(cursors)
-	e.live.room, e.live.spread = rooms[n/2], cursors[n/2]
+	e.live.room, e.live.spread = rooms[n/3], cursors[n/2]
 	if weigh(self.version) <= little {
 		e.live.spread = 0
 	}

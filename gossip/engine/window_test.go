@@ -56,7 +56,7 @@ func TestWindowOfDistantPeer(t *testing.T) {
 	}
 }
 
-// There is no room for more while most links are full; one that is stuck does not count,
+// There is no room for more while more than a third of the links are full; one that is stuck does not count,
 // after a second not even if it is the only one.
 func TestRoom(t *testing.T) {
 	w := linked(t, 1, 4, rare)
