@@ -12,24 +12,29 @@ import (
 // meetSelf looks in a peer's digest for replicas of this node's name. One that
 // is newer than this one, or is this one with updates that this one never wrote,
 // shows an incarnation that this one does not descend from: take a new epoch
-// (R1). Otherwise the digest shows how much of what was written here has arrived
-// there.
+// (R1).
 func (e *Engine) meetSelf(now time.Time, digest []DigestEntry, out *Output) {
 	i, _ := slices.BinarySearchFunc(digest, e.self, func(d DigestEntry, r clock.Replica) int { return d.Replica.Compare(r) })
 	newest := e.self
 	for ; i < len(digest) && digest[i].Replica.Node == e.self.Node && digest[i].Replica.Epoch < math.MaxUint64; i++ {
 		d := digest[i]
-		switch own := e.lookup(e.self).version; {
+		switch {
 		case d.Replica != e.self:
 			newest = d.Replica
-		case d.Version > own:
+		case d.Version > e.lookup(e.self).version:
 			e.stolen = true
-		default:
-			e.published = max(e.published, d.Version)
 		}
 	}
 	if newest != e.self || e.stolen {
 		e.newEpoch(now, newest, out)
+	}
+}
+
+// notePublished notes how much of what was written here has arrived where this digest comes
+// from.
+func (e *Engine) notePublished(digest []DigestEntry) {
+	if v := versionOf(digest, e.self); v <= e.lookup(e.self).version {
+		e.published = max(e.published, v)
 	}
 }
 

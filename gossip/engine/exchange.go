@@ -47,6 +47,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	e.takeReports(now, m.Reports, &out)
 	e.hearHeads(m.Digest.Entries)
 	e.meetSelf(now, m.Digest.Entries, &out)
+	e.notePublished(m.Digest.Entries)
 	if m.Kind == Syn || m.Kind == Ack {
 		if m = e.assemble(now, p, m); m == nil {
 			return out, nil

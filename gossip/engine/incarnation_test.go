@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -376,4 +377,28 @@ func replicas(n int) []clock.Replica {
 		all[i] = clock.Replica{Node: fmt.Sprintf("replica-number-%04d", i), Epoch: 1_700_000_000_000}
 	}
 	return all
+}
+
+// Two nodes whose wall clocks stepped back are both taken for earlier lives by each other.
+// Each learns from the other's answer that it needs a new epoch (R1).
+func TestTwoEarlierLives(t *testing.T) {
+	w := newWorld(t, 1, 2, engine.Config{})
+	for _, n := range w.nodes {
+		w.mustWrite(n, "s", n.name, "first")
+	}
+	w.converge(10 * time.Second)
+	lives := []clock.Replica{w.nodes[0].e.Self(), w.nodes[1].e.Self()}
+	for _, n := range slices.Clone(w.nodes) {
+		w.restart(n, n.e.Self().Epoch-1000)
+	}
+	w.announce()
+	for i, n := range w.nodes { // it was late
+		m := syn(1000)
+		m.From, m.HLC = lives[1-i], clock.TimestampOf(w.now)
+		give(t, w, n, m)
+	}
+	for _, n := range w.nodes {
+		w.mustWrite(n, "s", n.name, "second")
+	}
+	w.converge(20 * time.Second)
 }

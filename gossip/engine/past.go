@@ -8,9 +8,12 @@ import (
 
 // onPast takes a message of an earlier life of a peer: it is late, or that node's clock
 // stepped back and it does not know of its later life. A SYN is answered with what it
-// needs to find out; nothing that is under way with the later life is touched.
+// needs to find out; nothing that is under way with the later life is touched. This node
+// may be in the same position, and find it out from that life only.
 func (e *Engine) onPast(now time.Time, p *peer, m *Message, out *Output) {
-	e.hearHeads(e.current(m.Digest.Entries))
+	digest := e.current(m.Digest.Entries)
+	e.hearHeads(digest)
+	e.meetSelf(now, digest, out)
 	if m.Kind != Syn {
 		// One that is meant for an earlier life of this node says what that one knew.
 		if m.To == e.self.Epoch && !e.isOver(m.From) {

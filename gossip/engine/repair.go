@@ -78,7 +78,7 @@ func (e *Engine) hashes() []SpaceHash {
 func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	e.scrub(out)
 	peerClean := len(m.Exceptions) == 0
-	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.dead() > 0) && e.agrees(m.Hashes) {
+	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.dead() > 0) && e.agrees(m.Hashes, e.isDesperate(now)) {
 		if p.agreed = e.changes; e.Clean() || !peerClean { // a clean one can do better
 			e.giveUp(now)
 		}
@@ -105,13 +105,19 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	}
 }
 
-// agrees reports whether the peer's state is this node's, in all spaces.
-func (e *Engine) agrees(theirs []SpaceHash) bool {
-	if !e.allShared(theirs) {
+// agrees reports whether the peer's state is this node's, in all spaces, or in those that
+// both have models for: who relays the others has no state to compare, and would keep those
+// who find nobody for a rebase from giving up.
+func (e *Engine) agrees(theirs []SpaceHash, shared bool) bool {
+	if !shared && !e.allShared(theirs) {
 		return false
 	}
 	for _, h := range theirs {
-		if e.spaces[h.Space].hash != h.Hash {
+		s := e.spaces[h.Space]
+		if shared && (h.Relayed || s == nil || s.model == nil) {
+			continue
+		}
+		if s.hash != h.Hash {
 			return false
 		}
 	}

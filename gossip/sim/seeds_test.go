@@ -42,6 +42,10 @@ func TestSwarmSeeds(t *testing.T) {
 		{20829, "two that were dirty had each collected what the other did not know of"},
 		{106123, "a replica vanished while its updates were being sent to one who caught up"},
 		{30096, "what a node wrote that was declared lost was taken away, and with it what it had superseded"},
+		{205592, "an update that had to wait for another took the room of that one in every exchange"},
+		{207442, "a new epoch was the millisecond of an earlier life of which nobody had told"},
+		{309377, "two nodes took each other for earlier lives"},
+		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
 			t.Parallel()
