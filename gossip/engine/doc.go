@@ -113,8 +113,8 @@
 // itself, or updates under its own identity that it never wrote, takes a new
 // epoch and issues its updates again (R1), at most once per Timeout. What it wrote
 // under a stolen identity it forgets and fetches again. The new epoch is the wall clock's
-// plus up to 65 s, at random: the clock may have stepped back to the very millisecond of
-// a life that nobody has told of yet (TestNewEpochIsNotTheClocks).
+// plus some milliseconds at random: the clock may have stepped back to the very millisecond
+// of a life that nobody has told of yet (TestNewEpochIsNotTheClocks).
 //
 // Two contents of one dot are a fork: it is counted, and the larger hash stays, here
 // at once and everywhere by repair. R1 also freezes the replica; this engine does
@@ -219,7 +219,7 @@
 // node are named, the older ones told by one number. The retirement carries a proof: the
 // hash of the view and of the vector outside of it that all members had reported. Who
 // reported that knows what it needs; who did not, and retains anything, may have missed
-// what superseded something, and is rebased.
+// what superseded something, and is rebased; so is who got something late after it reported.
 //
 // A node is gone when it leaves in order, which it says itself ([Engine.Depart]), or when
 // somebody declares it lost ([Engine.Retire]). It does not count for majorities any more,
@@ -251,7 +251,9 @@
 //
 // The updates of a space without a model are relayed, tombstones below floors included:
 // they may be all that hides something when the space is attached
-// (TestRepairLeavesRelayedTombstones). Detaching a space makes it one of those.
+// (TestRepairLeavesRelayedTombstones). Detaching a space makes it one of those. Who relays
+// takes no part in repairs and rebases of a space (R14); where nobody was clean for 15 s, it
+// does not keep those who have the same state from giving up, either.
 //
 // The types of models travel beside the state hashes. A peer's state says nothing of a
 // space of which it has a model of another type: it counts as a relay.

@@ -21,6 +21,7 @@ type replica struct {
 	replaced replacements
 	arrivals arrivals
 	emptied  clock.Timestamp // when something was last known of it, if nothing is retained
+	grown    uint64          // the engine's changes when the vector last moved
 	over     bool            // it has vanished elsewhere: only a rebase can tell what it retains (R13)
 	doubt    doubt           // of what is above the vector
 	alien    clock.Version   // the highest version that something other than a later update of this replica replaced
@@ -78,7 +79,7 @@ func (e *Engine) replica(id clock.Replica) *replica {
 func (e *Engine) advance(r *replica, version clock.Version) {
 	if r.version != version {
 		e.changes++
-		r.emptied = e.hlc.Last()
+		r.emptied, r.grown = e.hlc.Last(), e.changes
 	}
 	e.place(r, version, r.horizon)
 }

@@ -135,7 +135,7 @@ func (e *Engine) writeReport(now time.Time, v *view) {
 		Member: e.self, Head: e.lookup(e.self).version, HLC: e.hlc.Next(now), Safe: e.complete(v),
 		View: v.hash, Outside: v.outside, Waits: e.isWaiting(v),
 	})
-	e.retired.witness(v.proof)
+	e.retired.witness(v.proof, e.changes)
 	e.hurry(now)
 }
 

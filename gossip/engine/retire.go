@@ -60,7 +60,7 @@ type retired struct {
 	sum     uint64         // over all slots: equal sums, equal retirements
 	gone    Hash           // over Gone and Final: all members must agree on them (R7)
 	changes uint64
-	proofs  []uint64 // that this node agreed to, in its latest reports
+	proofs  []witnessed // that this node agreed to, in its latest reports
 }
 
 type retiredSlot struct {
@@ -68,11 +68,25 @@ type retiredSlot struct {
 	changed uint64
 }
 
+// witnessed is a proof, and the engine's changes when this node last agreed to it.
+type witnessed struct{ proof, at uint64 }
+
 // witness notes that this node agrees to what a proof names.
-func (rt *retired) witness(proof uint64) {
-	if n := len(rt.proofs); n == 0 || rt.proofs[n-1] != proof {
-		rt.proofs = append(rt.proofs[max(0, n+1-proofsLen):], proof)
+func (rt *retired) witness(proof, at uint64) {
+	if n := len(rt.proofs); n == 0 || rt.proofs[n-1].proof != proof {
+		rt.proofs = append(rt.proofs[max(0, n+1-proofsLen):], witnessed{proof: proof})
 	}
+	rt.proofs[len(rt.proofs)-1].at = at
+}
+
+// agreed returns the engine's changes when this node last agreed to a proof, if it did.
+func (rt *retired) agreed(proof uint64) (at uint64, ok bool) {
+	for _, w := range slices.Backward(rt.proofs) {
+		if w.proof == proof {
+			return w.at, true
+		}
+	}
+	return 0, false
 }
 
 // find returns the slot of a node, and where it is or would be.
@@ -260,9 +274,10 @@ func (e *Engine) takeRetirement(now time.Time, t Retirement, out *Output) {
 
 // vanish forgets replicas of a node that have vanished. If this node was not among those
 // that agreed on it, it may have missed what superseded something that it retains, or will
-// be sent by somebody who has missed it, too: then only a rebase can tell (R9).
+// be sent by somebody who has missed it, too: then only a rebase can tell (R9). Nor can it
+// if something of a replica came late, after this node had agreed: others never see that.
 func (e *Engine) vanish(now time.Time, t Retirement) {
-	proved := slices.Contains(e.retired.proofs, t.Proof)
+	at, proved := e.retired.agreed(t.Proof)
 	if !proved {
 		e.needReset(now)
 	}
@@ -277,7 +292,9 @@ func (e *Engine) vanish(now time.Time, t Retirement) {
 		}
 		e.stats.Vanished++
 		e.place(r, r.version, r.version)
-		if proved {
+		if r.grown > at {
+			e.needReset(now)
+		} else if proved {
 			e.raiseFloor(r, r.version, e.hlc.Last()) // others have collected what is dead of it already
 		}
 		if r.over = true; r.log.len() > 0 {
@@ -390,7 +407,7 @@ func (e *Engine) isIdle(r *replica, v *view) bool {
 // which all members know that (R13): they know all that was known here when it was so.
 func (e *Engine) bid(now time.Time, v *view, stable clock.Timestamp) {
 	var out Output // nothing: it is not about this node's present life
-	e.retired.witness(v.proof)
+	e.retired.witness(v.proof, e.changes)
 	for i := 0; i < len(e.order); {
 		j := i + 1
 		for j < len(e.order) && e.order[j].id.Node == e.order[i].id.Node {

@@ -73,19 +73,21 @@ func TestNewEpochsOfTwoLivesDiffer(t *testing.T) {
 	}
 }
 
-// Nor does a life whose wall clock stepped back to the millisecond of one that nobody
-// told it of take that one's epoch (R1).
+// Nor do lives whose wall clock stepped back to the same millisecond, and of which nobody
+// told the next one, mostly take the same epoch (R1).
 func TestNewEpochIsNotTheClocks(t *testing.T) {
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
+	first := n.e.Self().Epoch
 	w.now = w.now.Add(time.Minute)
-	untold := uint64(w.now.UnixMilli())
+	taken := map[uint64]bool{}
 	for i := range 20 {
 		give(t, w, n, syn(uint64(i+1), known(n.e.Self(), 5)))
-		if n.e.Self().Epoch == untold {
-			t.Fatalf("life %d writes as %v, as the untold one does", i+1, n.e.Self())
-		}
-		n = w.restart(n, untold-1000)
+		taken[n.e.Self().Epoch] = true
+		n = w.restart(n, first)
+	}
+	if len(taken) < 10 {
+		t.Errorf("20 lives took %d epochs: %v", len(taken), taken)
 	}
 }
 

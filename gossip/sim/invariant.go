@@ -19,7 +19,7 @@ func (c *checker) checkGrowth(n *Node, before glance) {
 	for r, version := range before.vector.All() {
 		switch {
 		case now.Version(r) >= version || r == self && before.epoch != n.watch.epoch:
-		case c.isCut(n, r):
+		case c.isCut(n, r), n.engine.IsVanished(r) && !n.engine.Clean(): // the latter knew what came late
 			c.giveUp(before.vector) // what it superseded may be gone everywhere
 		default:
 			_ = c.sim.violate("I1", n, "the vector went from %v to %v", before.vector, now)

@@ -18,6 +18,7 @@ func TestSwarmSeedsOfModels(t *testing.T) {
 		{"log", 739, "nobody was clean, and one kept updates of a replica that had vanished for the others"},
 		{"set", 1284, "the oracle was given updates in another order than that of time, beside contexts that leave out what is dead"},
 		{"counter", 81, "a clock was too far ahead to be believed, and its replica had vanished"},
+		{"map", 1042, "an update came late to a node that had agreed that its replica may vanish, before it heard that it had"},
 	} {
 		t.Run(fmt.Sprint(tt.model, " ", tt.seed), func(t *testing.T) {
 			t.Parallel()

@@ -36,7 +36,8 @@ func (c *checker) withVanished(n *Node, v clock.Vector) clock.Vector {
 }
 
 // checkVanished compares how much a node knew of a replica that has just vanished there
-// with what the first one knew: a clean node that shows anything knew the same.
+// with what the first one knew: a clean node that shows anything knew the same. Who got
+// something late, after all had agreed, knew more, and is not clean.
 func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version) {
 	final, ok := c.final[id]
 	if !ok {
@@ -62,7 +63,7 @@ func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version
 		return
 	}
 	retains := slices.ContainsFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Updates > 0 })
-	if version > final && !c.isCut(n, id) || version < final && n.engine.Clean() && retains {
+	if version > final && !c.isCut(n, id) && n.engine.Clean() || version < final && n.engine.Clean() && retains {
 		_ = c.sim.violate("R13", n, "%v has vanished here at version %d, elsewhere at %d", id, version, final)
 	}
 }
