@@ -302,7 +302,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	if m.Cleaning && (!e.Clean() || e.reset) {
 		e.cleaning = cleaning{peer: p, exchange: x.id}
 		e.stats.Cleanings++
-		if e.startRebase(now, p, x.theirs, m.Hashes) && len(m.Exceptions) > 0 {
+		if e.startRebase(now, p, x.theirs, m) && len(m.Exceptions) > 0 {
 			e.rebase.dirty = true
 			e.raiseExceptions(m.Exceptions)
 		}

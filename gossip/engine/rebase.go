@@ -33,18 +33,20 @@ type rebase struct {
 	until   time.Time // without progress it is over
 }
 
-// startRebase notes that a clean peer has this vector and attaches these spaces. It
-// reports whether this node can be rebased on that.
-func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, spaces []SpaceHash) bool {
+// startRebase notes that a clean peer has this vector and, as its message says, attaches
+// spaces and knows what is over. It reports whether this node can be rebased on that. Who
+// has not heard of all that has vanished here may be clean because it knows nothing: it
+// cannot tell what this node missed.
+func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Message) bool {
 	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, nil, nil) {
 		return false
 	}
-	unfit := !e.vouchedFor(spaces) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs))
+	unfit := !e.vouchedFor(m.Hashes) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs) || m.RetiredSum != e.retired.sum)
 	if unfit && !e.isDesperate(now) {
 		return false // two that are dirty may each have collected what the other does not know of
 	}
 	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs), dirty: unfit, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
-	for _, h := range spaces {
+	for _, h := range m.Hashes {
 		if s := e.space(h.Space); s != nil && !h.Relayed {
 			e.rebase.spaces = append(e.rebase.spaces, s)
 		}

@@ -100,7 +100,7 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	case !e.mayRepair(now, p):
 	case e.Clean() == peerClean && len(differ) > 0:
 		e.startRepair(now, p, &repair{id: x.id, theirs: x.mine, spaces: differ, clean: peerClean}, out)
-	case e.Clean() != peerClean && e.startRebase(now, p, x.mine, m.Hashes):
+	case e.Clean() != peerClean && e.startRebase(now, p, x.mine, m):
 		e.startUnion(now, p, x.id, out)
 	}
 }

@@ -128,6 +128,9 @@ func (c *checker) knowledge(n *Node, to string, m *engine.Message) *knowledge {
 	if w.knew == nil {
 		w.knew = &knowledge{vector: n.engine.Vector()}
 	}
+	if m.From != n.engine.Self() {
+		return nil // it was made before a new life began, in the same step
+	}
 	k := w.knew
 	if !n.clean {
 		k = &knowledge{vector: w.knew.vector, horizon: n.engine.Horizon()}

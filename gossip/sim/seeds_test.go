@@ -46,6 +46,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{205592, "an update that had to wait for another took the room of that one in every exchange"},
 		{207442, "a new epoch was the millisecond of an earlier life of which nobody had told"},
 		{309377, "two nodes took each other for earlier lives"},
+		{402297, "a node was rebased on a newcomer that was clean because it knew nothing, not even what was over"},
 		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
