@@ -64,8 +64,9 @@
 // All methods of Node, and of the handles of package model, are safe for
 // concurrent use. Reads take a read lock for as long as they look something up;
 // they wait for no message, but for at most the application of one, of about
-// 128 KiB, and on several processors not for each other. Writes are applied one at a time. No callback runs under the lock: the
-// body of an iteration may call whatever it likes and take its time.
+// 128 KiB, and on several processors not for each other. Writes are applied one at a
+// time. No callback runs under the lock: the body of an iteration may call whatever it
+// likes and take its time.
 //
 // A watch is a loop over the changes of a model. Writes and messages do not wait for
 // it: what it has not shown yet gathers, one entry per key, and when it
@@ -79,11 +80,11 @@
 //
 // A node keeps a connection, a link, to each other one, in clusters of up to 16. What it
 // writes goes out over all of them at once, encoded once; what is written while a message
-// is on its way to the network goes with the next. In larger clusters nodes have about
-// log2 N + 3 links and pass on what is new. Nothing is sent to who is known to have
+// is on its way to the network, or within 2 ms of it, goes with the next. In larger
+// clusters nodes have about log2 N + 3 links and pass on what is new. Nothing is sent to who is known to have
 // it, and what is overwritten before its turn comes is not sent at all. A peer that does
-// not keep up has at most 64 KiB of such updates under way; the rest waits where it is
-// kept anyway, and holds up nobody else.
+// not keep up has at most a window of such updates under way, which shrinks to 32 KiB and is
+// never above 1 MiB; the rest waits where it is kept anyway, and holds up nobody else.
 //
 // Links promise nothing. Rounds go on once per Config.Interval, and less often while
 // nothing changes; they find what was missed. While some link cannot be made, because

@@ -30,7 +30,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 	before, heap, size := w.measure(t, time.Second), w.heap(), w.size()
 	killed.kill()
 	stopped.stop()
-	time.Sleep(time.Second) // from then on nobody is to notice
+	time.Sleep(time.Second) // the others may notice for so long: what is claimed begins after it
 	during := w.measure(t, 2*time.Second)
 	until(t, 20*time.Second, "much is written", func() error { // what waited for the victims would be noticed
 		if n := w.size() - size; n < 2*mostGrowth*len(others) {

@@ -36,9 +36,9 @@
 // each Tick one message, to all who catch up in turn. So the network and both ends work at
 // the same time, what is under way is bounded by the receiver, and nobody waits for more
 // than one message. An [Intake] copies and hashes what comes before it is handed to Step,
-// beside whatever else the engine does. After a loss, the first message that does not follow on the last
-// makes the receiver ask anew from where it is; when nothing comes for a second, or the
-// peer has failed, rounds go on with another one.
+// beside whatever else the engine does. After a loss, the first message that does not
+// follow on the last makes the receiver ask anew from where it is; when nothing comes for a
+// second, or the peer has failed, rounds go on with another one.
 //
 // A digest beside which the largest update would not fit into a stream message
 // goes as parts of one snapshot; the last part carries the updates. So do the
@@ -219,7 +219,8 @@
 // node are named, the older ones told by one number. The retirement carries a proof: the
 // hash of the view and of the vector outside of it that all members had reported. Who
 // reported that knows what it needs; who did not, and retains anything, may have missed
-// what superseded something, and is rebased; so is who got something late after it reported.
+// what superseded something, and is rebased; so is who got something late after it
+// reported.
 //
 // A node is gone when it leaves in order, which it says itself ([Engine.Depart]), or when
 // somebody declares it lost ([Engine.Retire]). It does not count for majorities any more,
@@ -296,9 +297,10 @@
 // of what there is too little of, and most of that would be superseded, too (TestLinkRests).
 //
 // [Engine.Room] says how much may be written here before more than a third of the links are
-// full, and more than that waits: the caller holds writers back, if he likes. A link that takes nothing at
-// all does not count after a second. Nothing else of live updates is bounded by a budget, or
-// counts for one: what they leave behind shows in digests, and flow control sees it there.
+// full, and more than that waits: the caller holds writers back, if it likes. A link that
+// takes nothing at all does not count after a second. Nothing else of live updates is
+// bounded by a budget, or counts for one: what they leave behind shows in digests, and flow
+// control sees it there.
 //
 // While all wanted links are there, news do not bring rounds forward; they go on at their
 // own pace.
