@@ -19,6 +19,7 @@ func part(exchange uint64, i, of int, entries ...engine.DigestEntry) *engine.Mes
 // The parts of a digest come in any order and more than once; they are answered
 // when all are there, and only if they are parts of one snapshot.
 func TestAssembly(t *testing.T) {
+	t.Parallel()
 	a, b := clock.Replica{Node: "a", Epoch: 1}, clock.Replica{Node: "b", Epoch: 1}
 	other := part(7, 1, 3, known(b, 2))
 	other.Digest.Base++
@@ -56,6 +57,7 @@ func TestAssembly(t *testing.T) {
 // Half a digest is forgotten after Timeout: what comes then is the half of
 // another.
 func TestHalfADigestTimesOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	n.e.SetPeer(w.now, "peer", engine.PeerAlive) // or all of it is forgotten
@@ -73,6 +75,7 @@ func TestHalfADigestTimesOut(t *testing.T) {
 // A dirty node whose exceptions, untold so far, leave no room for updates sends
 // those before its first hole; one whose digest leaves none sends nothing (R4).
 func TestExceptionsBeforeUpdates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, tiny)
 	n := w.nodes[0]
 	self := n.e.Self()
@@ -128,6 +131,7 @@ func TestExceptionsBeforeUpdates(t *testing.T) {
 // Exceptions that fill messages of their own travel with the digest; from then on
 // the exchange carries what is new of them (R4).
 func TestExceptionsAreToldOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, tiny)
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "v")

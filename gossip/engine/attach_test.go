@@ -12,6 +12,7 @@ import (
 )
 
 func TestAttachRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{MaxSpaces: 2}) // it has s
 	e := w.nodes[0].e
 	for _, name := range []string{"", strings.Repeat("x", engine.MaxName+1)} {
@@ -36,6 +37,7 @@ func TestAttachRefuses(t *testing.T) {
 // Of what was relayed, a late model keeps what counts, whether the later update is
 // of a replica before or after the earlier one's (R14).
 func TestLateAttachDropsWhatIsSuperseded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	first, last := clock.Replica{Node: "a", Epoch: 1}, clock.Replica{Node: "z", Epoch: 1}
@@ -78,6 +80,7 @@ func (m *stubborn) Apply(*model.Update) model.Effect {
 // A model that supersedes what is not retained is our bug or its author's: the
 // panic names the update.
 func TestWrongModelPanics(t *testing.T) {
+	t.Parallel()
 	known, unknown := update(1, "k"), update(1, "k")
 	unknown.Replica.Node = "nobody"
 	for _, tt := range []struct {
@@ -110,6 +113,7 @@ func TestWrongModelPanics(t *testing.T) {
 
 // A write of no drafts is none.
 func TestEmptyWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	next := n.e.Next()

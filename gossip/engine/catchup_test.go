@@ -48,6 +48,7 @@ func (w *world) knowAll(n *node) bool {
 // Several messages are under way, in one exchange and outside of its budget, but never
 // more than the window and the last message that it let begin. Nothing comes twice.
 func TestCatchUpFillsAWindow(t *testing.T) {
+	t.Parallel()
 	w, old, young := newcomers(t, 1, 1)
 	under, most, pushes := 0, 0, 0
 	exchanges := map[uint64]bool{}
@@ -81,6 +82,7 @@ func (w *world) bytesPerUpdate() int { return 55 }
 
 // How far a newcomer is.
 func TestCatchUpProgress(t *testing.T) {
+	t.Parallel()
 	w, old, young := newcomers(t, 1, 1)
 	n, last := young[0], engine.CatchUp{}
 	w.announce()
@@ -104,6 +106,7 @@ func TestCatchUpProgress(t *testing.T) {
 
 // A message is lost: the newcomer asks anew from where it is, once.
 func TestCatchUpAfterALoss(t *testing.T) {
+	t.Parallel()
 	for lost := range 6 {
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
 			w, _, young := newcomers(t, 1, 1)
@@ -130,6 +133,7 @@ func TestCatchUpAfterALoss(t *testing.T) {
 // The peer dies half-way, and membership says so, or does not yet: another one goes on
 // from there.
 func TestCatchUpServerDies(t *testing.T) {
+	t.Parallel()
 	for _, noticed := range []bool{true, false} {
 		t.Run(fmt.Sprint("noticed=", noticed), func(t *testing.T) {
 			w, old, young := newcomers(t, 2, 1)
@@ -163,6 +167,7 @@ func TestCatchUpServerDies(t *testing.T) {
 
 // Who serves several newcomers gives each of them a part in turn.
 func TestCatchUpIsFair(t *testing.T) {
+	t.Parallel()
 	w, _, young := newcomers(t, 1, 4)
 	for _, n := range young { // they know only the server
 		n.e.SetPeer(w.now, w.nodes[0].name, engine.PeerAlive)
@@ -196,6 +201,7 @@ func TestCatchUpIsFair(t *testing.T) {
 
 // One call sends one message of a catch-up, whatever was granted.
 func TestCatchUpHoldsTheLockForOneMessage(t *testing.T) {
+	t.Parallel()
 	w, old, _ := newcomers(t, 1, 0)
 	n := old[0]
 	give(t, w, n, syn(1))
@@ -228,6 +234,7 @@ func TestCatchUpHoldsTheLockForOneMessage(t *testing.T) {
 // However small updates are, a message has no more than some: who receives it waits for no
 // more.
 func TestCatchUpOfSmallUpdates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{Window: 1 << 20})
 	n := w.nodes[0]
 	var drafts []model.Draft
@@ -255,6 +262,7 @@ func TestCatchUpOfSmallUpdates(t *testing.T) {
 
 // What makes no sense in a catch-up does no harm.
 func TestCatchUpNonsense(t *testing.T) {
+	t.Parallel()
 	w, old, _ := newcomers(t, 1, 0)
 	n := old[0]
 	pull := func(exchange uint64, credit uint32, entries ...engine.DigestEntry) engine.Output {

@@ -12,6 +12,7 @@ import (
 // Check sees every invariant that it names broken, and nothing in an engine that
 // is whole: what simulations rely on.
 func TestCheckSees(t *testing.T) {
+	t.Parallel()
 	for word, want := range map[string]string{
 		"order":      "out of order",
 		"stranger":   "is in the log of",

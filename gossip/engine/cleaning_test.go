@@ -143,6 +143,7 @@ func dirtyFor(t *testing.T, d time.Duration, updates int, cfg engine.Config) (w 
 // overwritten before it is sent, and in the smallest messages that there can be
 // (R5; I3 and I11 are checked by the world).
 func TestSnapshotHolds(t *testing.T) {
+	t.Parallel()
 	const updates = 60
 	w, p, x := dirtyFor(t, 4*time.Second, updates, tiny)
 	self := p.e.Self()
@@ -180,6 +181,7 @@ func TestSnapshotHolds(t *testing.T) {
 // While a cleaning exchange is under way, open holes of others are not applied;
 // when its server is silent for a second they are, and another is asked (R5).
 func TestCleaningRefusesOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	soiled(t, w, n, writer, update(2, "j"))
@@ -251,6 +253,7 @@ func TestCleaningRefusesOthers(t *testing.T) {
 
 // The server dies half-way: another one does it (R5).
 func TestCleaningServerDies(t *testing.T) {
+	t.Parallel()
 	w, p, x := dirtyFor(t, 4*time.Second, 60, tiny)
 	q := w.add("q")
 	self := p.e.Self()
@@ -284,6 +287,7 @@ func TestCleaningServerDies(t *testing.T) {
 
 // A dirty node serves no snapshot; the exchange goes on as any other (R5).
 func TestDirtyNodeServesNoSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, dirty := range []bool{false, true} {
 		w := newWorld(t, 1, 1, engine.Config{Budget: 1})
 		n := w.nodes[0]
@@ -370,6 +374,7 @@ func TestSnapshotOfAllSizes(t *testing.T) {
 // The server of a snapshot says which spaces it can vouch for, if that leaves room
 // for updates.
 func TestSnapshotVouchesWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ spaces, want int }{{1, 1}, {60, 0}} {
 		w := newWorld(t, 1, 0, tiny)
 		w.spaces = nil

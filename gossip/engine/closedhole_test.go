@@ -14,6 +14,7 @@ import (
 // fit the table, the hole stays unapplied, whether or not the sender's vector is
 // known (R3, R4).
 func TestClosedHoleWhoseHeirHasNoRoom(t *testing.T) {
+	t.Parallel()
 	for _, inExchange := range []bool{false, true} {
 		w := newWorld(t, 1, 1, engine.Config{MaxReplicas: 3})
 		n := w.nodes[0]
@@ -37,6 +38,7 @@ func TestClosedHoleWhoseHeirHasNoRoom(t *testing.T) {
 // A repair that makes a node clean has brought everything by then, however often
 // and in which order its messages came (R12).
 func TestRepeatedRepairMessages(t *testing.T) {
+	t.Parallel()
 	cleaned := 0
 	for seed := range int64(10) {
 		w := newWorld(t, seed, 3, engine.Config{Budget: 1, MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512})

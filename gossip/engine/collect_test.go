@@ -129,6 +129,7 @@ func TestMinorityCollectsNothing(t *testing.T) {
 // A node that joins a cluster writes when a member has admitted it; one that finds
 // nobody writes after JoinTimeout (R11).
 func TestJoiningNodeWaits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, collecting)
 	w.cfg.Joining = true
 	late, alone := w.add("late"), w.add("zalone")

@@ -152,6 +152,7 @@ func TestDeterministic(t *testing.T) {
 // News spreads in milliseconds: with a millisecond of delay, the write of one
 // node is everywhere long before the next regular round.
 func TestNewsTravelsFast(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3, 8, engine.Config{})
 	w.faults.delay = time.Millisecond
 	w.run(20 * time.Second) // idle: rounds are rare now

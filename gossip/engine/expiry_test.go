@@ -53,6 +53,7 @@ func changes(out engine.Output) string {
 // due; the engine asks to be called then, and says it once. What was overwritten does
 // not expire.
 func TestExpiryIsDue(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	u := w.set(n, "k", 1500*time.Millisecond)
@@ -95,6 +96,7 @@ func TestExpiryIsDue(t *testing.T) {
 // What has expired beats what is older, whenever that comes, and does not show when
 // it comes late itself: not even for a moment.
 func TestExpiredUpdatesStillCount(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	now := clock.TimestampOf(w.now)
@@ -223,6 +225,7 @@ func TestReturnAfterExpiry(t *testing.T) {
 // A repair drops what has expired at or below the floors, on both sides alike, so that
 // what it hid on one of them shows on both (R12).
 func TestRepairDropsWhatExpired(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	a, b := w.nodes[0], w.nodes[1]
 	u := w.set(a, "k", time.Second)
@@ -250,6 +253,7 @@ func TestRepairDropsWhatExpired(t *testing.T) {
 // A clock that steps back brings nothing back, and new writes live as long as theirs
 // says.
 func TestExpiryAndClockThatStepsBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.set(n, "k", time.Second)
@@ -269,6 +273,7 @@ func TestExpiryAndClockThatStepsBack(t *testing.T) {
 
 // Models that do not hide what has expired get no TTL.
 func TestNoTTLWithoutExpirer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	if err := n.e.Attach("plain", struct{ model.Model }{newRegister()}); err != nil {
@@ -283,6 +288,7 @@ func TestNoTTLWithoutExpirer(t *testing.T) {
 
 // Many updates that expire together do so a part at a time: nobody waits for long.
 func TestManyExpireTogether(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	const many = 10_000

@@ -20,6 +20,7 @@ func (l *ledger) Exchanged(_ time.Time, x engine.Exchanged) { l.told = append(l.
 // Each exchange tells both sides once what the rates of both were, and how much
 // was pending (Paper §4).
 func TestRatesRideInExchanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{Budget: 100})
 	var flows []*ledger
 	for i := range 2 {
@@ -67,6 +68,7 @@ func TestRatesRideInExchanges(t *testing.T) {
 // The budget is infinite until the first update is written, and known from then on:
 // what a controller took infinity for would not be forgotten soon.
 func TestBudgetIsKnownFromTheFirstWrite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{Budget: 1000})
 	l := &ledger{rates: engine.Rates{Maximum: 5, Capacity: 100}}
 	w.cfg.Flow = l
@@ -91,6 +93,7 @@ func TestBudgetIsKnownFromTheFirstWrite(t *testing.T) {
 
 // A pair of which one takes no part in flow control tells the other so.
 func TestPeerWithoutFlow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	l := &ledger{rates: engine.Rates{Maximum: 5, Capacity: 100}}
 	w.cfg.Flow = l

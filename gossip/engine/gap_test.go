@@ -14,6 +14,7 @@ import (
 // However many batches of a message leave something out, one pull asks for it, of
 // 256 replicas at most, in order, and none more until that one timed out (R3).
 func TestManyGaps(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	n.e.SetPeer(w.now, "peer", engine.PeerFailed) // or it is forgotten, and its pulls with it
@@ -51,6 +52,7 @@ func TestManyGaps(t *testing.T) {
 // Updates farther apart than a batch may span go in two batches, also those of a
 // snapshot.
 func TestVersionsFarApart(t *testing.T) {
+	t.Parallel()
 	for _, cleaning := range []bool{false, true} {
 		w := newWorld(t, 1, 1, engine.Config{})
 		n := w.nodes[0]

@@ -12,6 +12,7 @@ import (
 // Whatever differs in two updates but their dots shows in their hashes, also what
 // one field has more of and the next one less; the dot shows in that of a member.
 func TestContentOfEveryField(t *testing.T) {
+	t.Parallel()
 	h := newHasher("test")
 	a := clock.Replica{Node: "a", Epoch: 1}
 	base := func() *model.Update {
@@ -62,6 +63,7 @@ func TestContentOfEveryField(t *testing.T) {
 
 // A set's hash depends on its members alone, however they came and went.
 func TestHashIsOfTheSet(t *testing.T) {
+	t.Parallel()
 	member := rapid.Custom(func(t *rapid.T) Hash {
 		return Hash{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")}
 	})

@@ -10,6 +10,7 @@ import (
 // The heirs of a hot key form a chain; one walk along it shortens it for all, so
 // that looking at each of its holes costs no more than the chain is long (R3).
 func TestHeirShortensItsWay(t *testing.T) {
+	t.Parallel()
 	r := &replica{}
 	const last = replacementsLen
 	r.log.insert(entry{update: &model.Update{Dot: clock.Dot{Version: last}}})
@@ -31,6 +32,7 @@ func TestHeirShortensItsWay(t *testing.T) {
 // Replacements that lead back to where they began, as after a model's mistake,
 // have no heir, and end.
 func TestHeirInACircle(t *testing.T) {
+	t.Parallel()
 	a, b := &replica{}, &replica{}
 	a.replaced.add(1, b, 1, 2)
 	b.replaced.add(1, a, 1, 2)

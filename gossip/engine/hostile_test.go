@@ -13,6 +13,7 @@ import (
 // Nothing is sent over MaxStream (I11), which the world checks: not a PULL for a
 // hundred replicas, nor an ACK that says Same for forty spaces.
 func TestSmallMessages(t *testing.T) {
+	t.Parallel()
 	cfg := engine.Config{MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512}
 	pulls := newWorld(t, 1, 2, cfg)
 	for i := range 100 {
@@ -43,6 +44,7 @@ func TestSmallMessages(t *testing.T) {
 // A digest in parts has at most MaxReplicas entries and as many exceptions, and no
 // more parts than that; of each peer only the newest one is kept.
 func TestAssemblyHasAnEnd(t *testing.T) {
+	t.Parallel()
 	const most = 10
 	w := newWorld(t, 1, 1, engine.Config{MaxReplicas: most})
 	n := w.nodes[0]
@@ -76,6 +78,7 @@ func TestAssemblyHasAnEnd(t *testing.T) {
 // equal, at most every second, and each of its messages of hashes once: each costs
 // a walk over everything retained (R12).
 func TestRepairsAreRationed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "v")
@@ -113,6 +116,7 @@ func TestRepairsAreRationed(t *testing.T) {
 // Strangers that fill the table of peers make room for members, those that were
 // silent for longest first (MaxPeers).
 func TestMembersDisplaceStrangers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{MaxPeers: 3})
 	n := w.nodes[0]
 	hear := func(name string) error {

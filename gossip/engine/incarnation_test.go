@@ -80,6 +80,7 @@ func soiled(t *testing.T, w *world, n *node, r clock.Replica, second *model.Upda
 // Where there is no room for another replica, a node keeps the identity that it
 // has, and all that it wrote under it (R1).
 func TestNewEpochNeedsRoom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{MaxReplicas: 1})
 	n := w.nodes[0]
 	self := n.e.Self()
@@ -96,6 +97,7 @@ func TestNewEpochNeedsRoom(t *testing.T) {
 // However many later lives a digest shows, one new epoch follows, later than all
 // of them, and no other before Timeout is over (R1).
 func TestOneNewEpochPerTimeout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	self := n.e.Self()
@@ -133,6 +135,7 @@ func TestOneNewEpochPerTimeout(t *testing.T) {
 // dirty until the thief's updates have come, also when its horizon named that
 // replica before (R1, R4).
 func TestStolenIdentityIsDirtyUntilKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "mine")
@@ -158,6 +161,7 @@ func TestStolenIdentityIsDirtyUntilKnown(t *testing.T) {
 // What was superseded under a stolen identity is not explained by the thief's
 // update of the same dot: such a hole is open (R3).
 func TestStolenIdentityClosesNoHole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	old := n.e.Self()
@@ -185,6 +189,7 @@ func TestStolenIdentityClosesNoHole(t *testing.T) {
 // from then on, and issues its own write again, not the thief's, whichever content
 // wins (R1).
 func TestWriterSeesItsFork(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{"a", "b", "c", "d"} {
 		w := newWorld(t, 1, 1, engine.Config{})
 		n := w.nodes[0]
@@ -210,6 +215,7 @@ func TestWriterSeesItsFork(t *testing.T) {
 // A fork stops nobody: what the replica writes later arrives, also where the
 // vectors differed when the fork was found, and all end with the same (R1, R12).
 func TestForkStopsNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	a := w.nodes[0]
 	w.mustWrite(a, "s", "k", "one")
@@ -236,6 +242,7 @@ func TestForkStopsNobody(t *testing.T) {
 // Two processes of one name both take new epochs for ever; the others have to
 // keep one replica per Timeout at most (R1).
 func TestTwoLiveNodesOfOneName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	w.lax = true
 	twin := w.start("n00", w.nodes[0].e.Self().Epoch+5, engine.Config{})
@@ -261,6 +268,7 @@ func TestTwoLiveNodesOfOneName(t *testing.T) {
 // A hole that what the receiver knew has closed is open to a later life of the
 // receiver, which knows nothing: the message names the life it is for (R4).
 func TestMessageForAnEarlierLife(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{})
 	a, b, x := w.add("a"), w.add("b"), w.add("x")
 	w.announce()
@@ -305,6 +313,7 @@ func TestMessageForAnEarlierLife(t *testing.T) {
 
 // It does so, too, where the life that sent it is over as well (R4).
 func TestLateMessageForAnEarlierLife(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n, r := w.nodes[0], clock.Replica{Node: "r", Epoch: 1}
 	later := syn(1)
@@ -328,6 +337,7 @@ func TestLateMessageForAnEarlierLife(t *testing.T) {
 // A batch of one's own identity that goes beyond what one wrote shows the thief as
 // a digest does: a new epoch follows, and one's own writes under it (R1).
 func TestStolenIdentityInABatch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "mine")
@@ -347,6 +357,7 @@ func TestStolenIdentityInABatch(t *testing.T) {
 // Of two contents of one dot the same one stays, whichever came first, and the
 // loser changes nothing (R1).
 func TestForkEndsTheSameWay(t *testing.T) {
+	t.Parallel()
 	var stays []string
 	for _, keys := range [][]string{{"a", "b"}, {"b", "a"}} {
 		w := newWorld(t, 1, 1, engine.Config{})
@@ -382,6 +393,7 @@ func replicas(n int) []clock.Replica {
 // Two nodes whose wall clocks stepped back are both taken for earlier lives by each other.
 // Each learns from the other's answer that it needs a new epoch (R1).
 func TestTwoEarlierLives(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	for _, n := range w.nodes {
 		w.mustWrite(n, "s", n.name, "first")

@@ -11,6 +11,7 @@ import (
 // What an intake has prepared is retained as what comes without one, also what somebody
 // changes in the message afterwards, and nothing of its buffer.
 func TestIntake(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	r, o := clock.Replica{Node: "r"}, clock.Replica{Node: "o"}
 	dead := updateOf(r, 2, "dead")

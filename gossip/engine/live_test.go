@@ -23,6 +23,7 @@ func linked(t *testing.T, seed int64, n int, cfg engine.Config) *world {
 // A write is on all nodes after one message over each link, without a round; nothing
 // that it has is sent to anybody twice (DESIGN §7).
 func TestLiveCrossesAPairOnce(t *testing.T) {
+	t.Parallel()
 	const nodes, writes = 8, 120
 	w := linked(t, 1, nodes, rare)
 	w.faults.delay = 20 * time.Millisecond
@@ -53,6 +54,7 @@ func TestLiveCrossesAPairOnce(t *testing.T) {
 // What nodes write to the same keys at the same time leaves holes that the others close;
 // no live message makes a node dirty (checkLive), and nothing is left behind.
 func TestLiveContention(t *testing.T) {
+	t.Parallel()
 	for seed := range int64(8) {
 		w := linked(t, seed, 5, engine.Config{})
 		w.faults.delay = 10 * time.Millisecond
@@ -67,6 +69,7 @@ func TestLiveContention(t *testing.T) {
 // A link that breaks takes with it what was under way; the exchange that begins the next
 // one brings it.
 func TestLiveBrokenLink(t *testing.T) {
+	t.Parallel()
 	for seed := range int64(6) {
 		w := linked(t, seed, 4, rare)
 		w.faults.delay = 10 * time.Millisecond
@@ -84,6 +87,7 @@ func TestLiveBrokenLink(t *testing.T) {
 
 // Without a link to some living peer, rounds carry updates as soon as without links.
 func TestLiveUncovered(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 3, engine.Config{})
 	a, b := w.nodes[0], w.nodes[1]
 	w.pass(20 * time.Second) // idle
@@ -99,7 +103,8 @@ func TestLiveUncovered(t *testing.T) {
 // the log, where it is superseded; when it reads again the latest values arrive, in
 // messages without open holes.
 func TestLiveWindow(t *testing.T) {
-	const keys, writes = 100, 20_000
+	t.Parallel()
+	const keys, writes = 100, 6_000
 	w := linked(t, 1, 3, rare)
 	w.lax = true // for speed
 	a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
@@ -129,6 +134,7 @@ func TestLiveWindow(t *testing.T) {
 // In a large cluster nodes pass on what is new over the links that they have; of those
 // over which it comes twice little is left after a while. All have it without a round.
 func TestLiveTree(t *testing.T) {
+	t.Parallel()
 	const nodes = 20
 	w := linked(t, 1, nodes, rare)
 	w.faults.delay = 5 * time.Millisecond
@@ -153,7 +159,7 @@ func TestLiveTree(t *testing.T) {
 	}
 	exchanges := w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started })
 	var twice []uint64
-	for i := range 6 {
+	for i := range 4 {
 		twice = append(twice, round(i))
 	}
 	t.Log("came again:", twice)

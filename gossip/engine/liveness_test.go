@@ -30,6 +30,7 @@ func (w *world) until(limit time.Duration, what string, holds func() bool) time.
 // Thousands of updates that wait for one do not keep that one away: they are
 // held, and peers send others first (R3).
 func TestDependenciesComeFirst(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{Budget: 4000})
 	w.lax = true // too many to check everything after every event
 	a, b, x := w.nodes[0], w.nodes[1], w.nodes[2]
@@ -49,6 +50,7 @@ func TestDependenciesComeFirst(t *testing.T) {
 
 // What a node has no room for holds up its own replica and no other (MaxSpaces).
 func TestNoRoomForASpaceHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{Budget: 2000})
 	w.spaces = []string{"other", "s"}
 	a, b := w.add("a"), w.add("b")
@@ -70,6 +72,7 @@ func TestNoRoomForASpaceHoldsUpNobodyElse(t *testing.T) {
 // With a round trip far above MinInterval a node catches up while it writes: the
 // next round does not break the exchange off.
 func TestLongRoundTrip(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	w.lax = true
 	a, x := w.nodes[0], w.nodes[1]
@@ -95,6 +98,7 @@ func TestLongRoundTrip(t *testing.T) {
 // A dirty node whose exceptions leave no room for open holes still passes on what
 // has none (R4).
 func TestManyExceptionsDoNotMute(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512})
 	x, p := w.nodes[0], w.nodes[1]
 	dead := clock.Replica{Node: "dead", Epoch: 1}
@@ -117,6 +121,7 @@ func TestManyExceptionsDoNotMute(t *testing.T) {
 
 // A tick between the parts of a digest does not lose them.
 func TestTickBetweenParts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	n.e.SetPeer(w.now, "other", engine.PeerFailed)
@@ -139,6 +144,7 @@ func TestTickBetweenParts(t *testing.T) {
 // A dirty node becomes clean by a union with a clean one also when it has a space
 // of its own that holds nothing (R12).
 func TestSpaceOfOneSideDoesNotKeepANodeDirty(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	a := w.nodes[0]
 	w.spaces = []string{"s", "only-here"}
@@ -156,6 +162,7 @@ func TestSpaceOfOneSideDoesNotKeepANodeDirty(t *testing.T) {
 // A node whose horizon names what died with its holders becomes clean while others
 // write, if now and then a round trip passes without a write (R12).
 func TestDirtyNodeUnderWrites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	a, b, x := w.nodes[0], w.nodes[1], w.nodes[2]
 	w.cut = func(from, to string) bool { return from == x.name || to == x.name }

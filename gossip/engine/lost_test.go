@@ -38,6 +38,7 @@ func TestLostHorizonUnderConstantWrites(t *testing.T) {
 // A dirty node whose exceptions do not fit beside the largest update passes on
 // what it alone knows also where there are holes (R4).
 func TestManyExceptionsAndAHole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512})
 	x, p := w.nodes[0], w.nodes[1]
 	first := clock.Replica{Node: "a", Epoch: 1}

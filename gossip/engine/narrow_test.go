@@ -12,6 +12,7 @@ import (
 // Where nothing larger than a datagram arrives, all that fits into some is everywhere all
 // the same; and when streams do arrive again they are used again.
 func TestStreamsThatDoNotArrive(t *testing.T) {
+	t.Parallel()
 	for _, loss := range []float64{0, 0.2} {
 		w := newWorld(t, 1, 5, engine.Config{})
 		w.faults.loss, w.faults.delay = loss, 2*time.Millisecond

@@ -12,6 +12,7 @@ import (
 // Whatever arrives when, the arrival of each version lies within its run, and
 // there are at most maxArrivals runs.
 func TestArrivals(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var a arrivals
 		var at []clock.Timestamp // of version i+1
@@ -38,6 +39,7 @@ func TestArrivals(t *testing.T) {
 // With updates every second the latest arrivals are exact, and older ones known
 // to about as much as they are ago.
 func TestArrivalsStayFine(t *testing.T) {
+	t.Parallel()
 	var a arrivals
 	now := time.UnixMilli(1_700_000_000_000)
 	for v := range clock.Version(3600) {
@@ -55,6 +57,7 @@ func TestArrivalsStayFine(t *testing.T) {
 }
 
 func TestArrivalsClamp(t *testing.T) {
+	t.Parallel()
 	start := time.UnixMilli(1_700_000_000_000)
 	at := func(s float64) clock.Timestamp {
 		return clock.TimestampOf(start.Add(time.Duration(s * float64(time.Second))))

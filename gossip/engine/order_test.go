@@ -18,6 +18,7 @@ import (
 var orders = []engine.Order{engine.Hybrid, engine.Span, engine.Depth, engine.Breadth}
 
 func TestOrderString(t *testing.T) {
+	t.Parallel()
 	want := "[hybrid span depth breadth order 4]"
 	if got := fmt.Sprint(append(slices.Clone(orders), engine.Breadth+1)); got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -343,6 +344,7 @@ func TestBreadthIsFair(t *testing.T) {
 
 // Ties are broken anew for every message: over many, everybody is first.
 func TestTiesAreRandom(t *testing.T) {
+	t.Parallel()
 	n, _ := equalBacklogs(t, engine.Hybrid, 4, 1)
 	for _, o := range orders {
 		n.SetOrder(o)

@@ -77,6 +77,7 @@ func describe(batches []engine.Batch) string {
 // A sender knows that a hole is closed when what replaced the update is in the
 // same message, or known to the receiver; else the hole is open (R3).
 func TestClosedHoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "1")

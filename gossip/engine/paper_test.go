@@ -29,6 +29,7 @@ func knows(n *node, version clock.Version) engine.DigestEntry {
 // Paper §3: each participant updates its own map only, and a local update takes
 // a version greater than any in it.
 func TestPaperVersionsGrow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	for i := range 30 {
 		n := w.nodes[w.rng.Intn(3)]
@@ -49,6 +50,7 @@ func TestPaperVersionsGrow(t *testing.T) {
 // Paper §3: the digest is, for each participant, the maximum version of its
 // mappings: {(r, max µ(r))}.
 func TestPaperDigestIsMaxima(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	for i := range 20 {
 		w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i), "v")
@@ -69,6 +71,7 @@ func TestPaperDigestIsMaxima(t *testing.T) {
 // Paper §3: the delta is every mapping with a version greater than the digest's
 // maximum for its participant, and nothing else.
 func TestPaperDeltaIsWhatIsNewer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	for i := range 60 {
 		w.mustWrite(w.nodes[i%3], "s", fmt.Sprint("k", i%25), fmt.Sprint(i))
@@ -132,6 +135,7 @@ func TestPaperTruncationIsPerParticipantPrefix(t *testing.T) {
 // Paper §3: reconciliation is a merge: after one push-pull exchange without a
 // limit both have, for each key, the mapping with the larger version or time.
 func TestPaperExchangeReconciles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	w.cut = func(string, string) bool { return true }
 	for i := range 40 {

@@ -51,7 +51,7 @@ func (w *world) healed() {
 func TestRepairBringsLostUpdatesBack(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []engine.Config{{}, {MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512}} {
-		w := damaged(t, 3000, cfg)
+		w := damaged(t, 1500, cfg)
 		victim := w.nodes[1]
 		lost := 0
 		for _, n := range w.nodes {
@@ -61,7 +61,7 @@ func TestRepairBringsLostUpdatesBack(t *testing.T) {
 				}
 			}
 		}
-		if lost < 2000 {
+		if lost < 1000 {
 			t.Fatalf("lost only %d", lost)
 		}
 		w.faults = faults{loss: 0.01, duplicate: 0.2, delay: 20 * time.Millisecond}
@@ -82,6 +82,7 @@ func TestRepairBringsLostUpdatesBack(t *testing.T) {
 // A node that shows a value that all others know to be overwritten learns it
 // again.
 func TestRepairOverwritesStaleValue(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	w.mustWrite(w.nodes[0], "s", "k", "old")
 	stale := w.nodes[0].e.Retained(w.nodes[0].e.Self())[0]
@@ -101,6 +102,7 @@ func TestRepairOverwritesStaleValue(t *testing.T) {
 // A fork: two contents of one dot. The larger hash ends up everywhere, it is
 // counted, and nobody crashes (R1, R12).
 func TestRepairSettlesFork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	w.mustWrite(w.nodes[0], "s", "k", "one")
 	w.mustWrite(w.nodes[0], "s", "j", "else")
@@ -132,6 +134,7 @@ func TestRepairSettlesFork(t *testing.T) {
 // A copy that no longer has the content that was retained is dropped when a
 // repair looks at it, and comes back whole.
 func TestRepairDropsFlippedCopy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 3, engine.Config{})
 	for i := range 5 {
 		w.mustWrite(w.nodes[0], "s", fmt.Sprint("k", i), "value")
@@ -149,6 +152,7 @@ func TestRepairDropsFlippedCopy(t *testing.T) {
 
 // Steps of a repair nobody drives, or that is over, change nothing.
 func TestStrayRepairSteps(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "v")
@@ -176,6 +180,7 @@ func TestStrayRepairSteps(t *testing.T) {
 // A repair of one space leaves the others alone, also where they are in the same
 // log (R12).
 func TestRepairOfOneSpaceOfTwo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{})
 	w.spaces = []string{"a", "b"}
 	for i := range 3 {
@@ -207,6 +212,7 @@ func TestRepairOfOneSpaceOfTwo(t *testing.T) {
 // What a peer asks, tells or wishes in a repair that it may drive, and this node
 // cannot know, is passed over.
 func TestRepairPassesOverTheUnknown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.mustWrite(n, "s", "k", "v")
@@ -257,6 +263,7 @@ func TestRepairPassesOverTheUnknown(t *testing.T) {
 // A clean peer that only relays a space, or has one that is not known here, cannot
 // vouch for a dirty node's state (R14).
 func TestRelayVouchesForNobody(t *testing.T) {
+	t.Parallel()
 	for what, tt := range map[string]struct {
 		hashes []engine.SpaceHash
 		want   int // repair messages

@@ -35,6 +35,7 @@ func message(kind engine.Kind, exchange uint64, batches ...engine.Batch) *engine
 
 // A single engine that is handed batches by hand (R3).
 func TestBatchRules(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	give := func(m *engine.Message) engine.Output {
@@ -87,6 +88,7 @@ func TestBatchRules(t *testing.T) {
 
 // A closed hole whose batch of explanation was not applied leaves the node dirty.
 func TestClosedHoleWithoutItsHeir(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	other := clock.Replica{Node: "other", Epoch: 1}
@@ -105,6 +107,7 @@ func TestClosedHoleWithoutItsHeir(t *testing.T) {
 
 // Too large is refused when written, and blocks nothing (R2).
 func TestTooLarge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{MaxUpdate: 1000})
 	a, b := w.nodes[0], w.nodes[1]
 	err := w.write(a, "s", "k", strings.Repeat("x", 1001))
@@ -127,6 +130,7 @@ func TestTooLarge(t *testing.T) {
 // The largest update goes through the smallest stream, and several replicas
 // behind it do too.
 func TestLargestUpdateFits(t *testing.T) {
+	t.Parallel()
 	cfg := engine.Config{MaxUpdate: 1000, MaxStream: 1512, MaxDatagram: 512, Budget: 1}
 	w := newWorld(t, 5, 8, cfg)
 	size := 1000
@@ -145,6 +149,7 @@ func TestLargestUpdateFits(t *testing.T) {
 // A space without a model is relayed as it is; attaching it late shows all of
 // it (R14).
 func TestRelayAndLateAttach(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 0, engine.Config{})
 	w.spaces = []string{"a", "b"}
 	first := w.add("first")
@@ -186,6 +191,7 @@ func TestRelayAndLateAttach(t *testing.T) {
 // later one and issues its writes again; so does one whose identity was used by
 // somebody else (R1).
 func TestNewEpoch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	a := w.nodes[0]
 	w.mustWrite(a, "s", "before", "crash")
@@ -229,6 +235,7 @@ func TestNewEpoch(t *testing.T) {
 
 // A message that breaks the protocol is refused, and nothing changes.
 func TestBadMessages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{MaxReplicas: 500})
 	e := w.nodes[0].e
 	for name, spoil := range map[string]func(*engine.Message){
@@ -288,6 +295,7 @@ func TestHeldUpdates(t *testing.T) {
 
 // A node whose clock is far ahead of most peers refuses its own writes.
 func TestClockAheadOfPeers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	e := w.nodes[0].e
 	e.SetPeer(w.now, "peer", engine.PeerAlive)
@@ -308,6 +316,7 @@ func TestClockAheadOfPeers(t *testing.T) {
 
 // What the network can make grow has an end.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{MaxPeers: 3, MaxReplicas: 4, MaxSpaces: 2})
 	e := w.nodes[0].e
 	for i := range 10 {
@@ -333,6 +342,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestConfigValidate(t *testing.T) {
+	t.Parallel()
 	good := engine.Config{Self: writer, Codec: wire.New(""), Rand: rand.New(rand.NewSource(1))}
 	if err := good.Validate(); err != nil {
 		t.Fatal(err)

@@ -122,6 +122,7 @@ func TestRepairLeavesRelayedTombstones(t *testing.T) {
 // What a space counts stays right through detaching and attaching, with tombstones and
 // expired updates in it, and through writes that limits refuse.
 func TestDetachedSpaceIsCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.fill(5, "value")

@@ -9,6 +9,7 @@ import (
 )
 
 func TestKindString(t *testing.T) {
+	t.Parallel()
 	var all []engine.Kind
 	for k := range engine.Graft + 2 {
 		all = append(all, k)
@@ -21,6 +22,7 @@ func TestKindString(t *testing.T) {
 // Published follows what peers show to know of this node, and never falls:
 // digests may be older than those before. A new identity has shown nothing yet.
 func TestPublished(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	self := n.e.Self()
@@ -44,6 +46,7 @@ func TestPublished(t *testing.T) {
 
 // An ACK that says Same shows that the peer knows all of this node's digest.
 func TestPublishedBySame(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 2, engine.Config{})
 	a := w.nodes[0]
 	w.mustWrite(a, "s", "k", "v")
@@ -52,6 +55,7 @@ func TestPublishedBySame(t *testing.T) {
 
 // Pending is what the peer that is furthest ahead was last seen to know more.
 func TestPending(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	for i, tt := range []struct {
@@ -81,6 +85,7 @@ func TestPending(t *testing.T) {
 
 // A Tick before its time does nothing; Hurry brings the time forward.
 func TestHurry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	w.run(20 * time.Second) // alone: rounds are rare

@@ -46,6 +46,7 @@ type queued struct {
 //	push FROM TO REPLICA N M            FROM sends TO what it retains of REPLICA in (N, M], asked or not
 //	state                               vectors, horizons, and what the nodes show
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &stage{
 			now: time.UnixMilli(1_700_000_000_000), codec: wire.New("transcript"),

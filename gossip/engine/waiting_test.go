@@ -14,6 +14,7 @@ import (
 // holes included, is known. So one that depends on a superseded one of its own
 // replica, or two replicas that depend on superseded ones of each other, go on.
 func TestWaitingUpdateStopsJustBeforeIt(t *testing.T) {
+	t.Parallel()
 	r1, r2 := clock.Replica{Node: "r1"}, clock.Replica{Node: "r2"}
 	after := func(u *model.Update, d ...clock.Dot) *model.Update { u.Deps = clock.NewDots(d); return u }
 	for name, batches := range map[string][]engine.Batch{
@@ -37,6 +38,7 @@ func TestWaitingUpdateStopsJustBeforeIt(t *testing.T) {
 // One cleaning exchange brings a snapshot of many replicas: what arrived whole is
 // not sent again (R5).
 func TestSnapshotOfManyReplicas(t *testing.T) {
+	t.Parallel()
 	w, p, x := dirtyFor(t, 4*time.Second, 2, tiny)
 	for i := range 60 {
 		r := clock.Replica{Node: fmt.Sprintf("replica-%04d", i), Epoch: 1_700_000_000_000}
@@ -57,6 +59,7 @@ func TestSnapshotOfManyReplicas(t *testing.T) {
 // Two lives of a node whose wall clock stepped back take different epochs: the
 // first one's updates may be on their way to others (R1).
 func TestNewEpochsOfTwoLivesDiffer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	later := clock.Replica{Node: n.name, Epoch: n.e.Self().Epoch + 60_000}
@@ -76,6 +79,7 @@ func TestNewEpochsOfTwoLivesDiffer(t *testing.T) {
 // Nor do lives whose wall clock stepped back to the same millisecond, and of which nobody
 // told the next one, mostly take the same epoch (R1).
 func TestNewEpochIsNotTheClocks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{})
 	n := w.nodes[0]
 	first := n.e.Self().Epoch
@@ -94,6 +98,7 @@ func TestNewEpochIsNotTheClocks(t *testing.T) {
 // An update that waits for another does not take the room of that one again and
 // again, however small the budget: it is held until the other is known (DESIGN §5).
 func TestWaitingUpdateMakesRoom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1, 1, engine.Config{Budget: 1, Order: engine.Span})
 	a := w.nodes[0]
 	first, then := clock.Replica{Node: "first"}, clock.Replica{Node: "then"}

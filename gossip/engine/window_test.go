@@ -21,6 +21,7 @@ func (w *world) flood(n *node, each int, d time.Duration) {
 
 // A window grows while it is full and receipts come soon, and shrinks while they come late.
 func TestWindowFollowsReceipts(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 2, rare)
 	w.lax = true // for speed
 	a, b := w.nodes[0], w.nodes[1]
@@ -45,6 +46,7 @@ func TestWindowFollowsReceipts(t *testing.T) {
 
 // Receipts that are never soon make a window larger, until it is full no more.
 func TestWindowOfDistantPeer(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 2, rare)
 	w.lax = true // for speed
 	w.lag = func(string, string, bool) time.Duration { return 100 * time.Millisecond }
@@ -59,6 +61,7 @@ func TestWindowOfDistantPeer(t *testing.T) {
 // There is no room for more while more than a third of the links are full; one that is stuck does not count,
 // after a second not even if it is the only one.
 func TestRoom(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 4, rare)
 	w.lax = true // for speed
 	a := w.nodes[0]
@@ -89,6 +92,7 @@ func TestRoom(t *testing.T) {
 // What a new write takes the place of counts as unsent until most links have been sent
 // it, and for ever if all of it is little.
 func TestUnsent(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 4, rare)
 	w.lax = true // for speed
 	a := w.nodes[0]
@@ -118,6 +122,7 @@ func TestUnsent(t *testing.T) {
 // A link whose receipts are late rests, if what is written is superseded before it is sent
 // anyway, and goes on by itself.
 func TestLinkRests(t *testing.T) {
+	t.Parallel()
 	w := linked(t, 1, 2, rare)
 	w.lax = true // for speed
 	a, b := w.nodes[0], w.nodes[1]
