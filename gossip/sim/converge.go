@@ -40,10 +40,11 @@ func (s *Sim) Converge(limit time.Duration) (time.Duration, error) {
 
 // Bound is how long agreement may take from now on if nothing is written and no
 // faults occur. If all nodes are clean, their clocks were always right, messages do not get
-// lost or late, and what a node lacks fits into one budget, it is 4·ln N + 10 rounds
-// (I10). Otherwise it is generous, for there is no law: so many rounds for every
-// message that what a node lacks fills, and two minutes at least. Without checks it
-// is not known what a node lacks, and the generous bound is two minutes.
+// lost or late, and what a node lacks fits into one budget, and into the window that
+// whoever catches up keeps to, it is 4·ln N + 10 rounds (I10). Otherwise it is generous,
+// for there is no law: so many rounds for every message that what a node lacks fills,
+// and two minutes at least. Without checks it is not known what a node lacks, and the
+// generous bound is two minutes.
 func (s *Sim) Bound() time.Duration {
 	interval, budget := time.Duration(0), math.MaxInt
 	calm := s.counts[countSkew] == 0 && s.cfg.LinkOf == nil && s.cfg.Link.Loss == 0 && s.cfg.Link.Late == 0 && s.check != nil

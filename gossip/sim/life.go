@@ -56,6 +56,9 @@ func (s *Sim) begin(n *Node) error {
 	n.maxStream = cmp.Or(cfg.MaxStream, cmp.Or(cfg.MaxUpdate, 1<<20)+64<<10)
 	n.encoder, _ = cfg.Codec.(encoder)
 	n.interval, n.budget = cmp.Or(cfg.Interval, time.Second), cmp.Or(cfg.Budget, 1<<20)
+	if cfg.Window > 0 {
+		n.budget = min(n.budget, cfg.Window)
+	}
 	n.epochs = append(n.epochs, epoch)
 	s.lives++
 	n.models, n.peer, n.leaving, n.backlog = map[string]model.Model{}, nil, false, nil

@@ -48,6 +48,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{309377, "two nodes took each other for earlier lives"},
 		{402297, "a node was rebased on a newcomer that was clean because it knew nothing, not even what was over"},
 		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
+		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
 			t.Parallel()
