@@ -334,6 +334,10 @@
 // change little: 6.9. With clocks that are a minute wrong it is as at random
 // (bench's experiment 2). This takes the place of the choice in DESIGN §7.
 //
+// A node that hurries without links turns to two at a time, the schedule's partner and the
+// one after: with 8 nodes over datagrams alone an update is everywhere after 23 ms instead
+// of 43 (p50), and with a fifth of them lost after 44 instead of 100.
+//
 // Where connections cannot be made, what does not fit into a datagram is lost. When a peer
 // to which there is no link has not answered two SYNs in a row, the exchanges that this
 // node begins with it are narrow: messages carry no more updates than a datagram has room

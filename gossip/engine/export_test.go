@@ -116,7 +116,7 @@ const ScrubUpdates = scrubUpdates
 func (e *Engine) Scrub() { e.scrub(new(Output)) }
 
 // Scheduled returns the peer whom the schedule has for a round at now.
-func (e *Engine) Scheduled(now time.Time) string { return e.scheduled(now).name }
+func (e *Engine) Scheduled(now time.Time) string { return e.scheduled(now, 0).name }
 
 // Window returns the weight that the link to a peer carries without a receipt.
 func (e *Engine) Window(peer string) int { return e.live.links[peer].size }

@@ -23,9 +23,9 @@ type schedule struct {
 	self  int     // this node's place
 }
 
-// scheduled returns the peer whom the schedule has for a round at now, nil when there is
-// no living one.
-func (e *Engine) scheduled(now time.Time) *peer {
+// scheduled returns the peer whom the schedule has for a round at now, or so many rounds
+// further on in the same cycle, nil when there is no living one.
+func (e *Engine) scheduled(now time.Time, ahead uint64) *peer {
 	s := &e.schedule
 	living := 1
 	for _, p := range e.peerOrder {
@@ -43,7 +43,7 @@ func (e *Engine) scheduled(now time.Time) *peer {
 		e.drawRing(living)
 	}
 	stride := longest
-	for range round % rounds {
+	for range (round + ahead) % rounds {
 		stride /= 3
 	}
 	return s.ring[(s.self+stride)%living]
@@ -79,30 +79,41 @@ func (e *Engine) drawRing(living int) {
 const failedEvery = 10
 
 // choose returns the peer of the next round, nil when there is none or each has
-// an exchange under way, and whether this node is alone: the scheduled one, or if that has
-// an exchange under way another one at random.
+// an exchange under way, and whether this node is alone.
 func (e *Engine) choose(now time.Time) (p *peer, alone bool) {
-	var alive, failed []*peer
-	alone = true
+	var failed []*peer
+	alone, idle := true, false
 	for _, p := range e.peerOrder {
 		alone = alone && p.state == PeerRemoved
 		switch {
 		case e.isBusy(now, p):
 		case p.state == PeerAlive:
-			alive = append(alive, p)
+			idle = true
 		case p.state == PeerFailed:
 			failed = append(failed, p)
 		}
 	}
 	rng := e.cfg.Rand
-	if len(failed) > 0 && (len(alive) == 0 || rng.Intn(failedEvery) == 0) {
+	if len(failed) > 0 && (!idle || rng.Intn(failedEvery) == 0) {
 		return failed[rng.Intn(len(failed))], alone
 	}
-	if len(alive) == 0 {
-		return nil, alone
+	return e.partner(now, 0), alone
+}
+
+// partner returns the living peer that the schedule has for a round at now, or for one
+// further on, or if that has an exchange under way another one at random, nil if all have.
+func (e *Engine) partner(now time.Time, ahead uint64) *peer {
+	var idle []*peer
+	for _, p := range e.peerOrder {
+		if p.state == PeerAlive && !e.isBusy(now, p) {
+			idle = append(idle, p)
+		}
 	}
-	if p = e.scheduled(now); e.isBusy(now, p) {
-		p = alive[rng.Intn(len(alive))]
+	if len(idle) == 0 {
+		return nil
 	}
-	return p, alone
+	if p := e.scheduled(now, ahead); !e.isBusy(now, p) {
+		return p
+	}
+	return idle[e.cfg.Rand.Intn(len(idle))]
 }

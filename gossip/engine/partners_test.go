@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,5 +71,29 @@ func TestScheduleChanges(t *testing.T) {
 	}
 	if len(met) != 8 {
 		t.Errorf("turned to %v", met)
+	}
+}
+
+// Without links, a node that hurries turns to two at a time, and so do those that hear of it:
+// nine know what is new at the latest when the first of them turns to others once more.
+func TestHurriedRoundsTurnToTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 9, engine.Config{})
+	w.faults.delay = time.Millisecond
+	w.pass(10 * time.Second)
+	exchanges := func() uint64 { return w.sum(func(s engine.Stats) uint64 { return s.Exchanges.Started }) }
+	var longest time.Duration
+	for i := range 9 {
+		before := exchanges()
+		w.mustWrite(w.nodes[i], "s", "k", fmt.Sprint(i))
+		w.step()
+		if n := exchanges() - before; n != 2 {
+			t.Fatalf("the writer turned to %d", n)
+		}
+		longest = max(longest, w.converge(time.Second))
+		w.pass(5 * time.Second)
+	}
+	if longest > 25*time.Millisecond {
+		t.Errorf("it took up to %v until all knew", longest)
 	}
 }

@@ -62,6 +62,11 @@ func (e *Engine) Tick(now time.Time) Output {
 	if p != nil {
 		e.begin(now, p, &out)
 	}
+	if p != nil && e.interval < e.cfg.Interval && !e.isLinked() {
+		if p = e.partner(now, 1); p != nil {
+			e.begin(now, p, &out)
+		}
+	}
 	return out
 }
 
