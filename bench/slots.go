@@ -41,8 +41,8 @@ func (s *slots) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: s.one[:]}
 }
 
-// Remove implements model.Model.
-func (s *slots) Remove(u *model.Update) {
+// Discard implements model.Model.
+func (s *slots) Discard(u *model.Update) {
 	if old := s.byKey[slotOf(u)]; old != nil && old.Version == u.Version {
 		delete(s.byKey, slotOf(u))
 	}

@@ -33,8 +33,8 @@ func (h *heard) Apply(u *model.Update) model.Effect {
 	return model.Effect{}
 }
 
-// Remove implements model.Model.
-func (h *heard) Remove(*model.Update) {}
+// Discard implements model.Model.
+func (h *heard) Discard(*model.Update) {}
 
 // Supersedes implements model.Model.
 func (h *heard) Supersedes(a, b *model.Update) bool { return false }

@@ -121,7 +121,7 @@ func (h *host) empty(updates []*model.Update) {
 	h.node.mu.Lock()
 	defer h.node.mu.Unlock()
 	for _, u := range updates {
-		h.model.Remove(u)
+		h.model.Discard(u)
 	}
 }
 

@@ -44,7 +44,7 @@ func (o *other) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (o *other) Remove(u *model.Update) { delete(o.keys, string(u.Key)) }
+func (o *other) Discard(u *model.Update) { delete(o.keys, string(u.Key)) }
 
 func (o *other) Supersedes(a, b *model.Update) bool {
 	return bytes.Equal(a.Key, b.Key) && (a.Time < b.Time || a.Time == b.Time && a.Dot.Compare(b.Dot) < 0)

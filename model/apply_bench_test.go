@@ -26,7 +26,7 @@ func BenchmarkApply(b *testing.B) {
 		}},
 		{"Set", func() model.Handle { return new(model.Set[string]) }, func(m model.Handle, i int) error {
 			if s := m.(*model.Set[string]); i%5 == 0 {
-				return s.Delete(ctx, "set", key(i))
+				return s.Remove(ctx, "set", key(i))
 			} else {
 				return s.Add(ctx, "set", key(i))
 			}

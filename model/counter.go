@@ -31,7 +31,7 @@ const kindReset Kind = 1
 //	err := node.Attach("hits", &hits)
 //
 // The zero value is ready to be attached; before that all counters are 0. Once
-// attached, methods are safe for concurrent use. Apply, Remove, Supersedes and Bind
+// attached, methods are safe for concurrent use. Apply, Discard, Supersedes and Bind
 // are for the node.
 //
 // Every replica keeps one update for each counter that it added to, however often:
@@ -251,8 +251,8 @@ func (m *Counter) applyReset(c *count, u *Update) Effect {
 	return Effect{Superseded: m.last}
 }
 
-// Remove implements [Model].
-func (m *Counter) Remove(u *Update) {
+// Discard implements [Model].
+func (m *Counter) Discard(u *Update) {
 	c := m.index.get(keyOf(u))
 	if c == nil {
 		return

@@ -12,7 +12,7 @@
 //	you want                                          model       when two write at the same time
 //	a value for each key: settings, routes, flags     Map         the later write wins
 //	how often, how much: hits, quotas, votes          Counter     both count; a reset takes what it has seen
-//	who or what belongs: members, tags, carts         Set         an add wins over a delete
+//	who or what belongs: members, tags, carts         Set         an add wins over a remove
 //	a value that nobody may lose: documents, drafts   Register    both values stay until somebody has seen both
 //	what happened: an audit trail, a feed, a chat     Log         both are there, in one order everywhere
 //	what each node is: role, load, address            Presence    they cannot: each node sets its own

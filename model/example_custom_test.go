@@ -65,7 +65,7 @@ func (r *Records) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (r *Records) Remove(u *model.Update) {
+func (r *Records) Discard(u *model.Update) {
 	if old := r.best[string(u.Key)]; old != nil && old.Dot == u.Dot {
 		delete(r.best, string(u.Key))
 	}

@@ -34,7 +34,7 @@ func ExampleSet() {
 	ctx := context.Background()
 	_ = carts.Add(ctx, "amy", "tea", "rice")
 	_ = carts.Add(ctx, "bob", "salt")
-	_ = carts.Delete(ctx, "amy", "tea")
+	_ = carts.Remove(ctx, "amy", "tea")
 
 	for item := range carts.All("amy") {
 		fmt.Println(item)

@@ -116,7 +116,7 @@ func (n *host) apply(u *model.Update) model.Effect {
 func (n *host) remove(u *model.Update) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.model.Remove(u)
+	n.model.Discard(u)
 	n.note(model.Change{Old: u})
 }
 

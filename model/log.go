@@ -29,7 +29,7 @@ var (
 // another identity (R1) may move back.
 //
 // The zero value is ready to be attached; before that it reads as empty. Once
-// attached, methods are safe for concurrent use. Apply, Remove, Supersedes and Bind are
+// attached, methods are safe for concurrent use. Apply, Discard, Supersedes and Bind are
 // for the node.
 type Log[T any] struct {
 	// Codec encodes events. Nil: []byte and string are stored as they are, everything
@@ -261,8 +261,8 @@ func (m *Log[T]) applyMark(u *Update) Effect {
 	return Effect{Superseded: m.last}
 }
 
-// Remove implements [Model].
-func (m *Log[T]) Remove(u *Update) {
+// Discard implements [Model].
+func (m *Log[T]) Discard(u *Update) {
 	name := u.Replica.Node
 	if u.IsTombstone() {
 		name = keyOf(u)

@@ -33,7 +33,7 @@ var (
 //	err := node.Attach("colours", &colours)
 //
 // Before that it reads as empty. Once attached, methods are safe for concurrent
-// use. Apply, Remove, Supersedes and Bind are for the node.
+// use. Apply, Discard, Supersedes and Bind are for the node.
 type Map[V any] struct {
 	// Codec encodes values. Nil: []byte and string are stored as they are,
 	// everything else as msgpack. Set it before attaching.
@@ -169,8 +169,8 @@ func (m *Map[V]) Apply(u *Update) Effect {
 // Prepare implements [Preparer].
 func (m *Map[V]) Prepare(u *Update) { m.touched ^= m.index.touch(keyOf(u)) }
 
-// Remove implements [Model].
-func (m *Map[V]) Remove(u *Update) {
+// Discard implements [Model].
+func (m *Map[V]) Discard(u *Update) {
 	if old := m.index.get(keyOf(u)); old != nil && old.Dot == u.Dot {
 		m.index.remove(keyOf(u))
 		m.count(old, -1)

@@ -173,11 +173,11 @@ func TestMapEffects(t *testing.T) {
 		t.Errorf("first after second: %+v", e)
 	}
 	attach(&m)
-	m.Remove(first) // is not retained
+	m.Discard(first) // is not retained
 	if m.Apply(first); m.Len() != 0 {
 		t.Error("removing a superseded update removed the one that is retained")
 	}
-	m.Remove(second)
+	m.Discard(second)
 	if m.Apply(first); m.Len() != 1 {
 		t.Error("a removed tombstone still hides an older update")
 	}

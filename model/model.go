@@ -73,9 +73,10 @@ type Model interface {
 	// Apply integrates u and says which retained updates it made redundant, or
 	// that u itself is.
 	Apply(u *Update) Effect
-	// Remove undoes u, a retained update: it was proved dead elsewhere (R9), or
-	// collected (R8), or found damaged (R12).
-	Remove(u *Update)
+	// Discard undoes u, a retained update: it was proved dead elsewhere (R9), or
+	// collected (R8), or found damaged (R12). (DESIGN §5 calls it Remove, which is what
+	// users of a set expect to take an element out.)
+	Discard(u *Update)
 	// Supersedes reports whether a makes b redundant: a strict partial order on
 	// the updates of one space, transitive, decided from the two updates alone.
 	Supersedes(a, b *Update) bool

@@ -32,7 +32,7 @@ var (
 // does return, in the same life, it sets its value again by itself.
 //
 // The zero value is ready to be attached; before that there are no values. Once
-// attached, methods are safe for concurrent use. Apply, Remove, Supersedes, Bind and
+// attached, methods are safe for concurrent use. Apply, Discard, Supersedes, Bind and
 // Tend are for the node.
 type Presence[V any] struct {
 	// Codec encodes values. Nil: []byte and string are stored as they are, everything
@@ -213,8 +213,8 @@ func (m *Presence[V]) Apply(u *Update) Effect {
 	return Effect{Superseded: m.last[:]}
 }
 
-// Remove implements [Model].
-func (m *Presence[V]) Remove(u *Update) {
+// Discard implements [Model].
+func (m *Presence[V]) Discard(u *Update) {
 	if old := m.nodes.get(nodeOf(u)); old != nil && old.Dot == u.Dot {
 		m.nodes.remove(nodeOf(u))
 	}

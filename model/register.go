@@ -24,7 +24,7 @@ var (
 //	err := node.Attach("drafts", &drafts)
 //
 // The zero value is ready to be attached; before that all registers are empty. Once
-// attached, methods are safe for concurrent use. Apply, Remove, Supersedes and Bind are
+// attached, methods are safe for concurrent use. Apply, Discard, Supersedes and Bind are
 // for the node.
 type Register[V any] struct {
 	// Codec encodes values. Nil: []byte and string are stored as they are, everything
@@ -184,8 +184,8 @@ func (m *Register[V]) Type() string { return "register" }
 // Apply implements [Model].
 func (m *Register[V]) Apply(u *Update) Effect { return m.all.apply(u) }
 
-// Remove implements [Model].
-func (m *Register[V]) Remove(u *Update) { m.all.remove(u) }
+// Discard implements [Model].
+func (m *Register[V]) Discard(u *Update) { m.all.remove(u) }
 
 // Verify implements [Verifier].
 func (m *Register[V]) Verify(u *Update) bool { return m.all.holds(u) }

@@ -17,7 +17,7 @@ var (
 )
 
 // Set is any number of replicated sets, each under a name: an element is in a set if
-// some add of it has been seen by no delete; so of an add and a delete at the same time
+// some add of it has been seen by no remove; so of an add and a remove at the same time
 // the add wins. Any string is a name; a set that nothing was added to is empty.
 //
 //	var carts model.Set[string]
@@ -25,10 +25,10 @@ var (
 //
 // Two elements are the same if their encodings are. The zero value is ready to be
 // attached; before that all sets are empty. Once attached, methods are safe for
-// concurrent use. Apply, Remove, Supersedes and Bind are for the node.
+// concurrent use. Apply, Discard, Supersedes and Bind are for the node.
 //
 // An element costs one update, and one more for each node that added it while it had
-// not seen the others do that. A deleted element costs a tombstone until that is
+// not seen the others do that. A removed element costs a tombstone until that is
 // collected. Each update carries what it has seen of its element: up to 12 bytes for
 // each replica that wrote to it, less what is known to be everywhere.
 type Set[T any] struct {
@@ -43,7 +43,7 @@ type Set[T any] struct {
 }
 
 // Add puts elements into the set of this name, here at once and on all other nodes in
-// time. Adding one that is there already is a write, too: it wins over deletes that are
+// time. Adding one that is there already is a write, too: it wins over removes that are
 // made elsewhere now. It returns what [Map.Set] does, under the same conditions; with an
 // error, nothing was added.
 func (m *Set[T]) Add(ctx context.Context, set string, elems ...T) error {
@@ -62,9 +62,9 @@ func (m *Set[T]) add(ctx context.Context, wait bool, set string, elems []T) erro
 	})
 }
 
-// Delete takes elements out of the set of this name. Those that are not there are
+// Remove takes elements out of the set of this name. Those that are not there are
 // left out. Otherwise it is like [Set.Add].
-func (m *Set[T]) Delete(ctx context.Context, set string, elems ...T) error {
+func (m *Set[T]) Remove(ctx context.Context, set string, elems ...T) error {
 	return m.write(ctx, true, set, elems, func(tx *Tx, s *siblings, key []byte) { m.drop(tx, s, key) })
 }
 
@@ -195,8 +195,8 @@ func (m *Set[T]) Apply(u *Update) Effect {
 	return s.apply(u)
 }
 
-// Remove implements [Model].
-func (m *Set[T]) Remove(u *Update) {
+// Discard implements [Model].
+func (m *Set[T]) Discard(u *Update) {
 	s := m.of(u)
 	if s == nil {
 		return

@@ -20,7 +20,7 @@ func TestSetKeepsTheLaws(t *testing.T) {
 		Write: func(rng *rand.Rand, m *model.Set[string]) error {
 			ctx, name, elem := context.Background(), names[rng.IntN(len(names))], elems[rng.IntN(len(elems))]
 			want := rng.IntN(3) > 0
-			do := m.Delete
+			do := m.Remove
 			if want {
 				do = m.Add
 			} else if rng.IntN(4) == 0 {
@@ -65,7 +65,7 @@ func TestSetAgainstObvious(t *testing.T) {
 			h := c.step(func(h *host) error {
 				m := h.model.(*model.Set[string])
 				if c.rng.IntN(3) == 0 {
-					return m.Delete(t.Context(), "s", "x")
+					return m.Remove(t.Context(), "s", "x")
 				}
 				return m.Add(t.Context(), "s", "x")
 			}, func(u *model.Update) { adds[u.Dot] = !u.IsTombstone() })
@@ -92,8 +92,8 @@ func TestSetOfStructs(t *testing.T) {
 	if len(h.log) != 2 || m.Len("p") != 2 || !m.Contains("p", point{3, 4}) || m.Contains("p", point{4, 3}) || m.Contains("q", point{1, 2}) {
 		t.Errorf("%d updates, %d elements", len(h.log), m.Len("p"))
 	}
-	if err := m.Delete(ctx, "p", point{4, 3}); err != nil || len(h.log) != 2 {
-		t.Errorf("Delete of nothing = %v, %d updates", err, len(h.log))
+	if err := m.Remove(ctx, "p", point{4, 3}); err != nil || len(h.log) != 2 {
+		t.Errorf("Remove of nothing = %v, %d updates", err, len(h.log))
 	}
 	if err := m.Clear(ctx, "p"); err != nil || len(h.log) != 4 || m.Len("p") != 0 || len(slices.Collect(m.Names())) != 0 {
 		t.Errorf("Clear = %v, %d updates, %d elements", err, len(h.log), m.Len("p"))
@@ -109,7 +109,7 @@ func TestSetOddUpdates(t *testing.T) {
 		if e := h.receive(u); e.Redundant || len(e.Superseded) > 0 {
 			t.Errorf("Apply(%x) = %+v", key, e)
 		}
-		defer m.Remove(u)
+		defer m.Discard(u)
 	}
 	if got := slices.Collect(m.All("p")); len(got) != 0 || m.Len("p") != 1 {
 		t.Errorf("got %v, %d elements", got, m.Len("p"))
@@ -118,7 +118,7 @@ func TestSetOddUpdates(t *testing.T) {
 
 func TestSetDetached(t *testing.T) {
 	var m model.Set[string]
-	for _, err := range []error{m.Add(t.Context(), "s", "x"), m.Delete(t.Context(), "s", "x"), m.Clear(t.Context(), "s")} {
+	for _, err := range []error{m.Add(t.Context(), "s", "x"), m.Remove(t.Context(), "s", "x"), m.Clear(t.Context(), "s")} {
 		if !errors.Is(err, model.ErrDetached) {
 			t.Errorf("got %v", err)
 		}
@@ -155,11 +155,11 @@ func TestSetWatch(t *testing.T) {
 		got = append(got, c)
 		if len(got) == 2 {
 			h.receive(o.log[0])
-			do(other.Delete(ctx, "xs", "1"))
+			do(other.Remove(ctx, "xs", "1"))
 			h.receive(o.log[1])
-			do(m.Delete(ctx, "xs", "2"))
+			do(m.Remove(ctx, "xs", "2"))
 			do(m.Add(ctx, "xs", "3"))
-			do(m.Delete(ctx, "xs", "3"))
+			do(m.Remove(ctx, "xs", "3"))
 			do(m.Add(ctx, "xs", "4", "5"))
 			do(m.Add(ctx, "ys", "2"))
 		}

@@ -52,7 +52,7 @@ func (s *siblings) apply(u *Update) Effect {
 	return Effect{Superseded: s.last}
 }
 
-// remove is Model.Remove.
+// remove is Model.Discard.
 func (s *siblings) remove(u *Update) {
 	group := s.groups.get(keyOf(u))
 	i := slices.IndexFunc(group, func(o *Update) bool { return o.Dot == u.Dot })

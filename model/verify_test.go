@@ -7,7 +7,7 @@ import (
 )
 
 // What a model keeps beside the updates themselves may change, too: Verify tells, and
-// Remove and Apply mend it.
+// Discard and Apply mend it.
 func TestVerifySeesWhatChanged(t *testing.T) {
 	t.Parallel()
 	dot := clock.Dot{Replica: clock.Replica{Node: "n", Epoch: 1}, Version: 1}
@@ -55,11 +55,11 @@ func TestVerifySeesWhatChanged(t *testing.T) {
 		if tt.model.Verify(tt.u) {
 			t.Errorf("%s: damage does not show", tt.what)
 		}
-		tt.model.Remove(tt.u)
+		tt.model.Discard(tt.u)
 		tt.model.Apply(tt.u)
 		if !tt.model.Verify(tt.u) {
 			t.Errorf("%s: it is not mended", tt.what)
 		}
-		tt.model.Remove(tt.u)
+		tt.model.Discard(tt.u)
 	}
 }

@@ -379,7 +379,7 @@ func (e *Engine) forgetHeirs() {
 // another taking its place.
 func (e *Engine) discard(r *replica, en entry, out *Output) {
 	if s := e.spaces[en.update.Space]; s.model != nil {
-		s.model.Remove(en.update)
+		s.model.Discard(en.update)
 		s.show(nil, []*model.Update{en.update}, out)
 	}
 	e.forget(r, en.update)

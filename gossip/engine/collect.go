@@ -108,7 +108,7 @@ func (e *Engine) collect(through clock.Timestamp) (more bool) {
 		if !ok || !e.spaces[u.Space].isDead(u) || deadSince(u) > through {
 			continue
 		}
-		e.spaces[u.Space].model.Remove(u)
+		e.spaces[u.Space].model.Discard(u)
 		e.forget(g.replica, u)
 		e.lift(g.replica, g.version)
 		e.collected = max(e.collected, g.time)
@@ -137,7 +137,7 @@ func (e *Engine) raiseFloor(r *replica, floor clock.Version, hlc clock.Timestamp
 		}
 	}
 	for _, u := range dead {
-		e.spaces[u.Space].model.Remove(u)
+		e.spaces[u.Space].model.Discard(u)
 		e.forget(r, u)
 		e.countCollected(u)
 	}

@@ -80,7 +80,7 @@ func (s *space) growth(updates []*model.Update) (keys int, bytes int64) {
 		if effects[i].Redundant {
 			continue
 		}
-		s.model.Remove(updates[i])
+		s.model.Discard(updates[i])
 		for _, old := range effects[i].Superseded {
 			s.model.Apply(old)
 		}

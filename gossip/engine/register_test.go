@@ -28,7 +28,7 @@ func (g *register) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (g *register) Remove(u *model.Update) {
+func (g *register) Discard(u *model.Update) {
 	if g.byKey[string(u.Key)] == u {
 		delete(g.byKey, string(u.Key))
 	}

@@ -95,7 +95,7 @@ func TestRepairOverwritesStaleValue(t *testing.T) {
 		v.e.Lose(u.Dot)
 	}
 	v.models["s"].Apply(stale)
-	v.models["s"].Remove(stale)
+	v.models["s"].Discard(stale)
 	w.healed()
 }
 

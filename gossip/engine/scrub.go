@@ -133,7 +133,7 @@ func (e *Engine) retained() int {
 // nothing to say to that: no two retained updates supersede each other (I9).
 func (e *Engine) reapply(s *space, u *model.Update, out *Output) {
 	e.stats.Damaged++
-	s.model.Remove(u)
+	s.model.Discard(u)
 	s.model.Apply(u)
 	s.show(u, nil, out)
 }
@@ -190,7 +190,7 @@ func (e *Engine) Corrupt(how Corruption, rng *rand.Rand) (d clock.Dot, ok bool) 
 	case CorruptFlip:
 		en.update.Value[rng.Intn(len(en.update.Value))] ^= 1 << rng.Intn(8)
 	case CorruptModel:
-		e.spaces[en.update.Space].model.Remove(en.update)
+		e.spaces[en.update.Space].model.Discard(en.update)
 	case CorruptAdd:
 		return e.corruptAdd(r, en.update, &out)
 	}

@@ -11,7 +11,7 @@ import (
 // relay takes space s from a node: it relays it from now on.
 func (w *world) relay(n *node) {
 	for _, u := range n.e.Detach("s") {
-		n.models["s"].Remove(u)
+		n.models["s"].Discard(u)
 	}
 	delete(n.models, "s")
 }

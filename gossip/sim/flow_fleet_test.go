@@ -140,7 +140,7 @@ func (o ownKeys) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (o ownKeys) Remove(u *model.Update) { delete(o, slot{u.Replica, u.Key[0]}) }
+func (o ownKeys) Discard(u *model.Update) { delete(o, slot{u.Replica, u.Key[0]}) }
 
 func (o ownKeys) Supersedes(a, b *model.Update) bool {
 	return a.Replica == b.Replica && a.Key[0] == b.Key[0] && a.Version > b.Version

@@ -17,8 +17,8 @@ func (p *probe) Apply(u *model.Update) model.Effect {
 	return p.retained.apply(p.checker.history, p.Model, u, r)
 }
 
-// Remove implements model.Model.
-func (p *probe) Remove(u *model.Update) {
+// Discard implements model.Model.
+func (p *probe) Discard(u *model.Update) {
 	p.node.watch.changed = true
 	if r := p.checker.history.get(u.Dot); r != nil {
 		p.retained.remove(r)
@@ -26,7 +26,7 @@ func (p *probe) Remove(u *model.Update) {
 			p.node.watch.removed = append(p.node.watch.removed, r)
 		}
 	}
-	p.Model.Remove(u)
+	p.Model.Discard(u)
 }
 
 // Verify implements model.Verifier, for a model that does; any other has lost nothing.

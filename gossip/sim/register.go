@@ -41,8 +41,8 @@ func (g *Register) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-// Remove implements model.Model.
-func (g *Register) Remove(u *model.Update) {
+// Discard implements model.Model.
+func (g *Register) Discard(u *model.Update) {
 	if old := g.byKey[string(u.Key)]; old != nil && old.Dot == u.Dot {
 		delete(g.byKey, string(u.Key))
 	}

@@ -35,7 +35,7 @@ func (g *siblings) Apply(u *model.Update) model.Effect {
 	return effect
 }
 
-func (g *siblings) Remove(u *model.Update) {
+func (g *siblings) Discard(u *model.Update) {
 	all := slices.DeleteFunc(g.byKey[string(u.Key)], func(o *model.Update) bool { return o.Dot == u.Dot })
 	if g.byKey[string(u.Key)] = all; len(all) == 0 {
 		delete(g.byKey, string(u.Key))

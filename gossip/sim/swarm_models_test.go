@@ -65,7 +65,7 @@ var workloads = map[string]workload{
 		func(s *swarm, h model.Model) error {
 			m, name, elem := h.(*model.Set[int]), name(s), s.rng.Intn(3)
 			if chance(s.rng, 3) {
-				return m.Delete(ctx, name, elem)
+				return m.Remove(ctx, name, elem)
 			}
 			if chance(s.rng, 20) {
 				return m.Clear(ctx, name)

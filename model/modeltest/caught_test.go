@@ -95,9 +95,9 @@ func TestWrongModelsAreCaught(t *testing.T) {
 			e.Redundant = e.Redundant || old != nil && old.Dot == u.Dot
 		})},
 
-		{"Remove does nothing", modeltest.Removal, removers(func(*register, *model.Update) {})},
-		{"Remove takes more", modeltest.Removal, removers(func(m *register, u *model.Update) { clear(m.keys) })},
-		{"Remove has a memory", modeltest.Removal, run(tables(func() *grudge { return &grudge{*newRegister(), map[string]clock.Timestamp{}} }))},
+		{"Discard does nothing", modeltest.Removal, removers(func(*register, *model.Update) {})},
+		{"Discard takes more", modeltest.Removal, removers(func(m *register, u *model.Update) { clear(m.keys) })},
+		{"Discard has a memory", modeltest.Removal, run(tables(func() *grudge { return &grudge{*newRegister(), map[string]clock.Timestamp{}} }))},
 
 		{"what has expired shows", modeltest.Expiry, leases(func(m *lease, u *model.Update) {})},
 		{"Expire forgets", modeltest.Supersession, leases(func(m *lease, u *model.Update) { m.Expire(u); delete(m.keys, string(u.Key)) })},

@@ -54,7 +54,7 @@
 //     model gives the same answer, whatever it was given before.
 //   - Idempotence: an update that is retained has the zero Effect when it comes
 //     again, one that was superseded is Redundant, and neither shows.
-//   - Removal: after Remove the model shows what the remaining updates give;
+//   - Removal: after Discard the model shows what the remaining updates give;
 //     Apply brings the update back; a model without updates is a fresh one.
 //     Removing a tombstone does not show: what it deletes it must supersede.
 //   - Expiry: of a [model.Expirer], what has expired does not show, whether Expire

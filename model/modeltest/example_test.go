@@ -27,7 +27,7 @@ func (h *High) Apply(u *model.Update) model.Effect {
 	}
 }
 
-func (h *High) Remove(*model.Update) { h.best = nil } // nothing else is retained
+func (h *High) Discard(*model.Update) { h.best = nil } // nothing else is retained
 
 func (h *High) Supersedes(a, b *model.Update) bool {
 	if a.Value[0] != b.Value[0] {

@@ -15,7 +15,7 @@ const (
 	Supersession Law = "supersession" // dropping a superseded update never shows, and Apply reports just what Supersedes says
 	StrictOrder  Law = "strict order" // Supersedes is a strict partial order of updates, the same wherever it is asked
 	Idempotence  Law = "idempotence"  // applying an update again changes nothing
-	Removal      Law = "removal"      // Remove undoes one update; a removed tombstone does not show
+	Removal      Law = "removal"      // Discard undoes one update; a removed tombstone does not show
 	Expiry       Law = "expiry"       // what has expired does not show, nor does its removal
 	Verification Law = "verification" // Verify tells what is retained from what is not
 	Determinism  Law = "determinism"  // the same calls have the same results

@@ -177,7 +177,7 @@ func (s *sim[M]) idempotence() *Failure {
 	return s.blame(s.check(calls, Truncation))
 }
 
-// removal: Remove undoes an update, and nothing else.
+// removal: Discard undoes an update, and nothing else.
 func (s *sim[M]) removal() *Failure {
 	sub, f := s.feed(s.shuffled(s.everything()))
 	if f != nil || sub.retained == 0 {
@@ -283,7 +283,7 @@ func (s *sim[M]) compare(calls []call, retained set, value any, law Law) *Failur
 	return fail
 }
 
-// shows is compare for a model after Remove.
+// shows is compare for a model after Discard.
 func (s *sim[M]) shows(sub *subject[M], law Law) *Failure {
 	v, f := s.value(sub)
 	if f != nil {

@@ -45,7 +45,7 @@ func (m *register) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (m *register) Remove(u *model.Update) {
+func (m *register) Discard(u *model.Update) {
 	if old := m.keys[string(u.Key)]; old != nil && old.Dot == u.Dot {
 		delete(m.keys, string(u.Key))
 	}
@@ -103,7 +103,7 @@ func (m *bag) Apply(u *model.Update) model.Effect {
 	return model.Effect{}
 }
 
-func (m *bag) Remove(u *model.Update) {
+func (m *bag) Discard(u *model.Update) {
 	m.all = slices.DeleteFunc(m.all, func(o *model.Update) bool { return o.Dot == u.Dot })
 }
 
@@ -149,7 +149,7 @@ func (m *total) Apply(u *model.Update) model.Effect {
 	return model.Effect{Superseded: []*model.Update{old}}
 }
 
-func (m *total) Remove(u *model.Update) { delete(m.sums, u.Replica) }
+func (m *total) Discard(u *model.Update) { delete(m.sums, u.Replica) }
 
 func (m *total) Supersedes(a, b *model.Update) bool {
 	return a.Replica == b.Replica && a.Version > b.Version
@@ -191,7 +191,7 @@ func (m *values) Apply(u *model.Update) model.Effect {
 	return effect
 }
 
-func (m *values) Remove(u *model.Update) {
+func (m *values) Discard(u *model.Update) {
 	m.keys[string(u.Key)] = slices.DeleteFunc(m.keys[string(u.Key)], func(o *model.Update) bool { return o.Dot == u.Dot })
 }
 
@@ -301,11 +301,11 @@ func (m *lease) Expire(u *model.Update) {
 	m.given--
 }
 
-func (m *lease) Remove(u *model.Update) {
+func (m *lease) Discard(u *model.Update) {
 	if m.shows(u) {
 		m.given--
 	}
-	m.register.Remove(u)
+	m.register.Discard(u)
 }
 
 func (m *lease) Apply(u *model.Update) model.Effect {
@@ -316,7 +316,7 @@ func (m *lease) Apply(u *model.Update) model.Effect {
 	case old != nil && old.Dot == u.Dot:
 		return e
 	case old != nil:
-		m.Remove(old)
+		m.Discard(old)
 		e.Superseded = []*model.Update{old}
 	}
 	if m.shows(u) {

@@ -101,9 +101,9 @@ func (s *sim[M]) apply(sub *subject[M], id int, u *model.Update, kind callKind) 
 func (s *sim[M]) remove(sub *subject[M], id int) *Failure {
 	s.current = sub
 	sub.calls = append(sub.calls, call{id, removed})
-	sub.model.Remove(sub.latest(id))
+	sub.model.Discard(sub.latest(id))
 	sub.retained &^= only(id)
-	return s.intact(sub, "Remove")
+	return s.intact(sub, "Discard")
 }
 
 // latest returns the update that the model was given last under an id.
@@ -191,7 +191,7 @@ func (s *sim[M]) story(calls []call) string {
 	var b strings.Builder
 	b.WriteString("a model with the calls")
 	for _, c := range calls {
-		verb := [...]string{applied: "Apply", again: "Apply", removed: "Remove", lapsed: "Expire"}[c.kind]
+		verb := [...]string{applied: "Apply", again: "Apply", removed: "Discard", lapsed: "Expire"}[c.kind]
 		fmt.Fprintf(&b, " %s(%v)", verb, s.issued[c.id].update.Dot)
 	}
 	return b.String()

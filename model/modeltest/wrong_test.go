@@ -160,7 +160,7 @@ func (m *opinion) Apply(u *model.Update) model.Effect {
 		}
 	}
 	for _, o := range effect.Superseded {
-		m.Remove(o)
+		m.Discard(o)
 	}
 	m.all = append(m.all, u)
 	return effect
@@ -172,13 +172,13 @@ func opinions(supersedes func(m *opinion, a, b *model.Update) bool) func() error
 	return run(tables(func() *opinion { return &opinion{supersedes: supersedes} }))
 }
 
-// remover has a Remove of its own.
+// remover has a Discard of its own.
 type remover struct {
 	register
 	remove func(m *register, u *model.Update)
 }
 
-func (m *remover) Remove(u *model.Update) { m.remove(&m.register, u) }
+func (m *remover) Discard(u *model.Update) { m.remove(&m.register, u) }
 
 func removers(remove func(m *register, u *model.Update)) func() error {
 	return run(tables(func() *remover { return &remover{*newRegister(), remove} }))
@@ -197,9 +197,9 @@ func (m *grudge) Apply(u *model.Update) model.Effect {
 	return m.register.Apply(u)
 }
 
-func (m *grudge) Remove(u *model.Update) {
+func (m *grudge) Discard(u *model.Update) {
 	m.gone[string(u.Key)] = u.Time
-	m.register.Remove(u)
+	m.register.Discard(u)
 }
 
 // naive counts whatever it is given.
@@ -209,7 +209,7 @@ type naive struct {
 }
 
 func (m *naive) Apply(u *model.Update) model.Effect { m.n++; return m.bag.Apply(u) }
-func (m *naive) Remove(u *model.Update)             { m.n--; m.bag.Remove(u) }
+func (m *naive) Discard(u *model.Update)            { m.n--; m.bag.Discard(u) }
 func (m *naive) show() any                          { return m.n }
 
 // trusting says that it holds whatever it is asked for, wary that it holds nothing.
@@ -240,9 +240,9 @@ func (m *running) Apply(u *model.Update) model.Effect {
 	return m.total.Apply(u)
 }
 
-func (m *running) Remove(u *model.Update) {
+func (m *running) Discard(u *model.Update) {
 	m.n--
-	m.total.Remove(u)
+	m.total.Discard(u)
 }
 
 // patient shows arrival order until it has all that any writer had seen.
