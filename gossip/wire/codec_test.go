@@ -17,6 +17,7 @@ import (
 )
 
 func TestRoundTrip(t *testing.T) {
+	t.Parallel()
 	for k := engine.Syn; k <= engine.Graft; k++ {
 		t.Run(k.String(), func(t *testing.T) {
 			t.Parallel()
@@ -49,6 +50,7 @@ func checkRoundTrip(t *testing.T, k engine.Kind) {
 // A field that is added to engine.Message must be in a sample, and then be
 // carried.
 func TestEveryFieldIsCarried(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	seen := map[string]bool{}
 	for _, m := range samples() {
@@ -137,6 +139,7 @@ func TestStandardMsgpack(t *testing.T) {
 }
 
 func TestDecodeAliasesInput(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	b := c.Encode(bulk(1, 10, burst))
 	m, err := c.Decode(b)
@@ -150,6 +153,7 @@ func TestDecodeAliasesInput(t *testing.T) {
 }
 
 func TestEmptyIsNil(t *testing.T) {
+	t.Parallel()
 	c := New("")
 	m := &engine.Message{Kind: engine.Push, Digest: engine.Digest{Full: true, Entries: []engine.DigestEntry{}},
 		Exceptions: []clock.Entry{}, Hashes: []engine.SpaceHash{}, Reports: []engine.Report{}, Retired: []engine.Retirement{},
@@ -166,12 +170,14 @@ func TestEmptyIsNil(t *testing.T) {
 
 // An empty message costs one byte for every empty field.
 func TestEmptyFieldsCostOneByte(t *testing.T) {
+	t.Parallel()
 	if n := New("").Size(&engine.Message{Kind: engine.Syn}); n != 3+messageFields {
 		t.Errorf("empty message takes %d bytes, want %d", n, 3+messageFields)
 	}
 }
 
 func TestVersionAndCluster(t *testing.T) {
+	t.Parallel()
 	m := &engine.Message{Kind: engine.Syn}
 	b := New("red").Encode(m)
 	for _, tt := range []struct {
@@ -197,6 +203,7 @@ func TestVersionAndCluster(t *testing.T) {
 }
 
 func TestEncodePanics(t *testing.T) {
+	t.Parallel()
 	up := func(node string, v clock.Version) *model.Update {
 		return &model.Update{Dot: clock.Dot{Replica: clock.Replica{Node: node}, Version: v}}
 	}

@@ -13,6 +13,7 @@ import (
 // digest or for other updates. Where one update is all that names them, their names
 // come on top: 2 bytes each here.
 func TestBytesPerContext(t *testing.T) {
+	t.Parallel()
 	const replicas, name, most = 10, 2, 12
 	var seen []clock.Entry
 	var digest []engine.DigestEntry

@@ -12,6 +12,7 @@ import (
 
 // What a decoder made of the messages before does not show.
 func TestDecoderDecodesAsCodecDoes(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	d := c.Decoder()
 	rapid.Check(t, func(t *rapid.T) {

@@ -9,6 +9,7 @@ import (
 
 // A change of these bytes is a change of the format: it needs another Version.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	golden := map[engine.Kind]string{
 		engine.Syn: "dc001404a47465737401a161cd03e8cd02bc4dcf019b76daabe80000ce00100000ce0001000094cb4024000000000000" +
 			"cb4034800000000000cb40590000000000000796c301020596010c00a162ffce0001117091019202ce0001388000c390" +

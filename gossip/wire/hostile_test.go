@@ -25,8 +25,8 @@ func checkDecode(t *testing.T, c *Codec, b []byte) *engine.Message {
 		return nil
 	}
 	again := c.Encode(m)
-	if len(again) != c.Size(m) {
-		t.Fatalf("Size = %d, encoded to %d bytes: %x", c.Size(m), len(again), b)
+	if size := c.Size(m); size != len(again) {
+		t.Fatalf("Size = %d, encoded to %d bytes: %x", size, len(again), b)
 	}
 	got, err := c.Decode(again)
 	if err != nil || !reflect.DeepEqual(got, m) {
@@ -96,22 +96,27 @@ func TestMutations(t *testing.T) {
 	t.Parallel()
 	c := New("test")
 	for _, m := range samples() {
-		good := c.Encode(m)
-		if checkDecode(t, c, good) == nil {
-			t.Fatalf("%v: sample does not decode", m.Kind)
-		}
-		for i := range good {
-			for _, v := range []byte{0, 1, 6, 0x7f, 0x80, 0x90, 0x93, 0xa0, 0xa3, 0xc0, 0xc3, 0xc4, 0xc6, 0xcb, 0xcc, 0xcf, 0xd3, 0xdc, 0xdd, 0xff} {
-				b := bytes.Clone(good)
-				b[i] = v
-				checkDecode(t, c, b)
+		t.Run(m.Kind.String(), func(t *testing.T) {
+			t.Parallel()
+			good := c.Encode(m)
+			if checkDecode(t, c, good) == nil {
+				t.Fatal("the sample does not decode")
 			}
-		}
+			b := bytes.Clone(good)
+			for i := range good {
+				for _, v := range []byte{0, 1, 6, 0x7f, 0x80, 0x90, 0x93, 0xa0, 0xa3, 0xc0, 0xc3, 0xc4, 0xc6, 0xcb, 0xcc, 0xcf, 0xd3, 0xdc, 0xdd, 0xff} {
+					b[i] = v
+					checkDecode(t, c, b)
+				}
+				b[i] = good[i]
+			}
+		})
 	}
 }
 
 // What Encode writes as it is, Decode refuses where it breaks the protocol.
 func TestInvalidMessages(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	long := strings.Repeat("x", engine.MaxName+1)
 	update := func(r clock.Replica, v clock.Version) *model.Update {

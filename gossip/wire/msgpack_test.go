@@ -13,6 +13,7 @@ import (
 // The primitives write what the library writes, of the size they say, and read
 // it back.
 func TestPrimitivesMatchLibrary(t *testing.T) {
+	t.Parallel()
 	var buf bytes.Buffer
 	enc := msgpack.NewEncoder(&buf)
 	check := func(t *rapid.T, what any, got []byte, size int, err error) *reader {
@@ -66,6 +67,7 @@ func TestPrimitivesMatchLibrary(t *testing.T) {
 
 // Numbers and lengths may be wider than needed: other writers do that.
 func TestWideNumbers(t *testing.T) {
+	t.Parallel()
 	for _, b := range [][]byte{
 		{5}, {codeUint8, 5}, {codeUint16, 0, 5}, {codeUint32, 0, 0, 0, 5}, {codeUint64, 0, 0, 0, 0, 0, 0, 0, 5},
 	} {
@@ -97,6 +99,7 @@ func TestWideNumbers(t *testing.T) {
 
 // A reader refuses types that do not fit, and numbers cut off.
 func TestWrongTypes(t *testing.T) {
+	t.Parallel()
 	reads := map[string]func(*reader){
 		"uint":  func(r *reader) { r.uint("x") },
 		"int":   func(r *reader) { r.int("x") },

@@ -10,6 +10,7 @@ import (
 // Sums of numbers in a batch that a version or a time cannot hold are refused;
 // Encode cannot write them.
 func TestOverflow(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	for _, tt := range []struct {
 		what       string

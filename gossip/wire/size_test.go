@@ -10,6 +10,7 @@ import (
 // An update of a long run takes at most 12 bytes beyond its key and value, and
 // fewer in the usual cases.
 func TestBytesPerUpdate(t *testing.T) {
+	t.Parallel()
 	const n = 1000
 	c := New("test")
 	wall := time.UnixMilli(int64(start >> logicalBits))

@@ -14,6 +14,7 @@ import (
 // The Sizer says what Encode gives, after every step and every Undo, whatever
 // Through and Closed become.
 func TestSizerIsExact(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	rapid.Check(t, func(t *rapid.T) {
 		m := gen{t: t}.anyMessage()
@@ -65,6 +66,7 @@ func TestSizerIsExact(t *testing.T) {
 
 // Headers become wider with the number of updates and batches.
 func TestSizerWidths(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	m := &engine.Message{Kind: engine.Push}
 	s := c.Sizer(m)
@@ -106,6 +108,7 @@ func TestSizerDoesNotAllocate(t *testing.T) {
 }
 
 func TestUpdateSizeIsBound(t *testing.T) {
+	t.Parallel()
 	c := New("test")
 	rapid.Check(t, func(t *rapid.T) {
 		m := gen{t: t}.anyMessage()
@@ -126,6 +129,7 @@ func TestUpdateSizeIsBound(t *testing.T) {
 
 // The bound is reached up to the few bytes that no update can need at once.
 func TestUpdateSizeIsTight(t *testing.T) {
+	t.Parallel()
 	c := New("")
 	u := &model.Update{Dot: clock.Dot{Replica: clock.Replica{Node: "n", Epoch: 1 << 63}, Version: 1<<63 + 1<<32},
 		Time: 1 << 63, Space: "s", Kind: 1, Expires: 1, Deps: clock.NewDots([]clock.Dot{{Replica: clock.Replica{Node: "o", Epoch: 1 << 63}, Version: 1 << 63}})}
