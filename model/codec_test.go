@@ -25,6 +25,7 @@ type order struct {
 }
 
 func TestDefaultCodec(t *testing.T) {
+	t.Parallel()
 	yes := true
 	roundTrip(t, []byte{0, 1, 255})
 	roundTrip(t, []byte{})
@@ -55,6 +56,7 @@ func roundTrip[V any](t *testing.T, v V) {
 }
 
 func TestBytesAndStringsAreStoredAsTheyAre(t *testing.T) {
+	t.Parallel()
 	var s model.Map[string]
 	var b model.Map[[]byte]
 	hs, hb := attach(&s), attach(&b)
@@ -78,6 +80,7 @@ func TestBytesAndStringsAreStoredAsTheyAre(t *testing.T) {
 }
 
 func TestEqualMapsEncodeEqually(t *testing.T) {
+	t.Parallel()
 	var m model.Map[map[string]string]
 	h := attach(&m)
 	v := map[string]string{}
@@ -97,6 +100,7 @@ func TestEqualMapsEncodeEqually(t *testing.T) {
 // What another program wrote may not decode here: the key reads as absent, the
 // others are unharmed, and nothing panics.
 func TestUndecodableValues(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	h := attach(&m)
 	_ = m.Set(t.Context(), "good", 1)
@@ -135,6 +139,7 @@ func (jsonCodec) Decode(b []byte) (v order, err error) { return v, json.Unmarsha
 var errNegative = errors.New("negative")
 
 func TestOwnCodec(t *testing.T) {
+	t.Parallel()
 	m := model.Map[order]{Codec: jsonCodec{}}
 	h := attach(&m)
 	if err := m.Set(t.Context(), "k", order{ID: -1}); !errors.Is(err, errNegative) {
@@ -149,6 +154,7 @@ func TestOwnCodec(t *testing.T) {
 // All forms of msgpack pass the check, none passes when it is cut short or
 // followed by something.
 func TestEveryFormOfMsgpack(t *testing.T) {
+	t.Parallel()
 	values := []any{
 		nil, true, false, int8(-1), int16(-300), int32(-70000), int64(-1 << 40),
 		uint8(200), uint16(300), uint32(70000), uint64(1 << 40), float32(1), 2.5,

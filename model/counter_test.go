@@ -16,6 +16,7 @@ import (
 )
 
 func TestCounterKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	names := []string{"", "a"}
 	modeltest.Check(t, modeltest.Config[*model.Counter]{
 		New: func() *model.Counter { return new(model.Counter) },
@@ -47,6 +48,7 @@ func TestCounterKeepsTheLaws(t *testing.T) {
 // A reset takes what its writer had seen, and nothing else, whoever added meanwhile,
 // and however often nodes began anew; totals survive that.
 func TestCounterAgainstObvious(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Counter) })
 		added, n := map[clock.Dot]int64{}, int64(0)
@@ -74,6 +76,7 @@ func TestCounterAgainstObvious(t *testing.T) {
 }
 
 func TestCounterOverflow(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	var here, there model.Counter
 	a, b := attach(&here), attach(&there)
@@ -112,6 +115,7 @@ func TestCounterOverflow(t *testing.T) {
 
 // One node adds until what it ever added does not fit 64 bits, though the value does.
 func TestCounterTotalOverflow(t *testing.T) {
+	t.Parallel()
 	var m model.Counter
 	attach(&m)
 	for range 2 {
@@ -127,6 +131,7 @@ func TestCounterTotalOverflow(t *testing.T) {
 }
 
 func TestCounterWritesNothingNew(t *testing.T) {
+	t.Parallel()
 	var m model.Counter
 	h := attach(&m)
 	for _, f := range []func() error{
@@ -148,6 +153,7 @@ func TestCounterWritesNothingNew(t *testing.T) {
 }
 
 func TestCounterDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Counter
 	if err := m.Add(t.Context(), "c", 1); !errors.Is(err, model.ErrDetached) {
 		t.Errorf("Add = %v", err)
@@ -172,6 +178,7 @@ func TestCounterDetached(t *testing.T) {
 
 // A watch shows sums, not writes: what adds up to the same value is no change.
 func TestCounterWatch(t *testing.T) {
+	t.Parallel()
 	var m model.Counter
 	h := attach(&m)
 	ctx := t.Context()

@@ -85,6 +85,7 @@ func number(u *model.Update) int {
 }
 
 func TestRecordsKeepTheLaws(t *testing.T) {
+	t.Parallel()
 	modeltest.Check(t, modeltest.Config[*Records]{
 		New: func() *Records { return new(Records) },
 		Write: func(rng *rand.Rand, r *Records) error {

@@ -14,6 +14,7 @@ import (
 // Integers of all types read as the msgpack package reads them, whoever wrote them in
 // whatever form; what it does not take, or is no integer alone, is no value.
 func TestIntegersReadAsMsgpackDoes(t *testing.T) {
+	t.Parallel()
 	like[int](t)
 	like[int32](t)
 	like[int64](t)

@@ -17,12 +17,13 @@ import (
 //
 //	go test ./model -run Laws -cases 10000 -seed 42
 var (
-	lawCases = flag.Int("cases", 100, "histories per test of the laws")
+	lawCases = flag.Int("cases", 50, "histories per test of the laws")
 	lawSeed  = flag.Uint64("seed", 0, "seed of the first history of a test of the laws")
 )
 
 // Besides the laws: what a node has just written is what it reads.
 func TestMapKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	keys := []string{"", "a", "b"}
 	modeltest.Check(t, modeltest.Config[*model.Map[string]]{
 		New: func() *model.Map[string] { return new(model.Map[string]) },

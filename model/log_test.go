@@ -27,6 +27,7 @@ func isSorted(all []model.Event[string]) bool {
 // Besides the laws: what was appended is the last, and a truncation leaves what it
 // should. Drafts are events that are issued again, of any life of a node.
 func TestLogKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	modeltest.Check(t, modeltest.Config[*model.Log[string]]{
 		New: func() *model.Log[string] { return new(model.Log[string]) },
 		Write: func(rng *rand.Rand, m *model.Log[string]) error {
@@ -72,6 +73,7 @@ func TestLogKeepsTheLaws(t *testing.T) {
 // A log has what was appended and not truncated since by the same node, in whatever
 // life, all of it in order.
 func TestLogAgainstObvious(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Log[string]) })
 		written, cuts := map[clock.Dot]model.Event[string]{}, map[clock.Dot]model.Event[string]{}
@@ -121,6 +123,7 @@ func TestLogAgainstObvious(t *testing.T) {
 
 // Truncate counts events of all nodes, and deletes its own.
 func TestLogTruncate(t *testing.T) {
+	t.Parallel()
 	var m, other model.Log[string]
 	h, o := attach(&m), attach(&other)
 	o.replica.Node = "b"
@@ -180,6 +183,7 @@ func TestLogTruncate(t *testing.T) {
 
 // What a node may delete that is gone for good, the first of those present deletes.
 func TestLogTruncatesForTheDead(t *testing.T) {
+	t.Parallel()
 	for _, first := range []bool{true, false} {
 		var m model.Log[string]
 		h := attachMember(&m)
@@ -199,6 +203,7 @@ func TestLogTruncatesForTheDead(t *testing.T) {
 
 // An iteration shows what was there when it began, whatever happens meanwhile.
 func TestLogSnapshot(t *testing.T) {
+	t.Parallel()
 	var m model.Log[int]
 	attach(&m)
 	for i := range 100 {
@@ -223,6 +228,7 @@ func TestLogSnapshot(t *testing.T) {
 
 // Nor does what takes the place of something that a repair removed.
 func TestLogSnapshotOfTheEnd(t *testing.T) {
+	t.Parallel()
 	var m model.Log[string]
 	h := attach(&m)
 	if err := m.Append(t.Context(), "1", "2"); err != nil {
@@ -243,6 +249,7 @@ func TestLogSnapshotOfTheEnd(t *testing.T) {
 }
 
 func TestLogDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Log[string]
 	for _, err := range []error{m.Append(t.Context(), "x"), m.Truncate(t.Context(), 1), m.TruncateBefore(t.Context(), time.Now())} {
 		if !errors.Is(err, model.ErrDetached) {
@@ -262,6 +269,7 @@ func TestLogDetached(t *testing.T) {
 
 // A watch shows each event once, and none that goes before it was its turn.
 func TestLogWatch(t *testing.T) {
+	t.Parallel()
 	var m model.Log[string]
 	h := attach(&m)
 	ctx := t.Context()

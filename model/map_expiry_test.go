@@ -29,6 +29,7 @@ func shown(t *testing.T, m *model.Map[string]) string {
 
 // A timeline of one map; times are milliseconds after its first write.
 func TestMapExpiry(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var m model.Map[string]
 	h := attach(&m)
@@ -74,6 +75,7 @@ func TestMapExpiry(t *testing.T) {
 }
 
 func TestMapExpiryTimes(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var m model.Map[string]
 	if err := m.SetTTL(ctx, "k", "v", time.Second); !errors.Is(err, model.ErrDetached) {
@@ -108,6 +110,7 @@ func TestMapExpiryTimes(t *testing.T) {
 
 // A watch shows what it has shown going once, and nothing of what it has not.
 func TestWatchExpiry(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var m model.Map[string]
 	h := attach(&m)

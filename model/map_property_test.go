@@ -54,6 +54,7 @@ func oracle(updates []*model.Update) (live map[string]string, retained map[clock
 // Any order that keeps each replica's order, any duplication, any compaction:
 // the same value and the same retained updates.
 func TestMapAgainstObvious(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		replicas := history(t)
 		all := slices.Concat(replicas...)
@@ -107,6 +108,7 @@ func TestMapAgainstObvious(t *testing.T) {
 
 // Removing and applying again gives the value of what is retained.
 func TestMapRemoveAgainstObvious(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		all := slices.Concat(history(t)...)
 		_, retained := oracle(all)

@@ -25,6 +25,7 @@ func update(node string, v clock.Version, t clock.Timestamp, key, value string) 
 }
 
 func TestMapDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	ctx := t.Context()
 	if err := m.Set(ctx, "k", 1); !errors.Is(err, model.ErrDetached) {
@@ -46,6 +47,7 @@ func TestMapDetached(t *testing.T) {
 }
 
 func TestMapReadsAndWrites(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	h := attach(&m)
 	ctx := t.Context()
@@ -85,6 +87,7 @@ func TestMapReadsAndWrites(t *testing.T) {
 }
 
 func TestMapWriteErrors(t *testing.T) {
+	t.Parallel()
 	var m model.Map[any]
 	h := attach(&m)
 	if err := m.Set(t.Context(), "k", func() {}); err == nil || !strings.Contains(err.Error(), `"k"`) {
@@ -106,6 +109,7 @@ func TestMapWriteErrors(t *testing.T) {
 
 // The body of a loop may write: the loop shows the keys as they were.
 func TestMapWriteInLoop(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	attach(&m)
 	ctx := t.Context()
@@ -124,6 +128,7 @@ func TestMapWriteInLoop(t *testing.T) {
 }
 
 func TestMapConflicts(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		a, b  *model.Update
@@ -158,6 +163,7 @@ func TestMapConflicts(t *testing.T) {
 }
 
 func TestMapEffects(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	first, second := update("a", 1, 10, "k", "1"), update("b", 1, 20, "k", "")
 	if e := m.Apply(first); e.Redundant || len(e.Superseded) != 0 {
@@ -197,6 +203,7 @@ func TestMapApplyDoesNotAllocate(t *testing.T) {
 }
 
 func TestMapConcurrently(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	attach(&m)
 	ctx := t.Context()

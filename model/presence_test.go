@@ -16,6 +16,7 @@ import (
 
 // Drafts are withdrawals of anybody by anybody.
 func TestPresenceKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	modeltest.Check(t, modeltest.Config[*model.Presence[int]]{
 		New: func() *model.Presence[int] { return new(model.Presence[int]) },
 		Write: func(rng *rand.Rand, m *model.Presence[int]) error {
@@ -54,6 +55,7 @@ func of(node string, epoch uint64, v clock.Version, value string) *model.Update 
 
 // What a node does in a later life counts, whatever the clocks say.
 func TestPresenceLaterLife(t *testing.T) {
+	t.Parallel()
 	var m model.Presence[string]
 	h := attach(&m)
 	h.receive(of("b", 1, 900, "old"))
@@ -68,6 +70,7 @@ func TestPresenceLaterLife(t *testing.T) {
 
 // A value is shown while its node is there.
 func TestPresenceHides(t *testing.T) {
+	t.Parallel()
 	var m model.Presence[string]
 	h := attachMember(&m)
 	h.receive(of("b", 1, 1, "x"))
@@ -87,6 +90,7 @@ func TestPresenceHides(t *testing.T) {
 // Who is gone for good is withdrawn, once, by the first of those present; who returns
 // sets its value again.
 func TestPresenceTend(t *testing.T) {
+	t.Parallel()
 	var m, other model.Presence[string]
 	h, o := attachMember(&m), attachMember(&other)
 	o.replica.Node = "b"
@@ -143,6 +147,7 @@ func TestPresenceTend(t *testing.T) {
 
 // A node that starts again withdraws what it was, and sets nothing by itself.
 func TestPresenceNewLife(t *testing.T) {
+	t.Parallel()
 	var m model.Presence[string]
 	h := attachMember(&m)
 	h.replica.Epoch = 5
@@ -161,6 +166,7 @@ func TestPresenceNewLife(t *testing.T) {
 }
 
 func TestPresenceDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Presence[string]
 	for _, err := range []error{m.Set(t.Context(), "x"), m.Delete(t.Context()), m.Tend(t.Context())} {
 		if !errors.Is(err, model.ErrDetached) {
@@ -183,6 +189,7 @@ func TestPresenceDetached(t *testing.T) {
 }
 
 func TestPresenceWatch(t *testing.T) {
+	t.Parallel()
 	var m model.Presence[string]
 	h := attachMember(&m)
 	if err := m.Set(t.Context(), "me"); err != nil {

@@ -15,6 +15,7 @@ import (
 )
 
 func TestRegisterKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	names := []string{"", "a"}
 	modeltest.Check(t, modeltest.Config[*model.Register[int]]{
 		New: func() *model.Register[int] { return new(model.Register[int]) },
@@ -52,6 +53,7 @@ func TestRegisterKeepsTheLaws(t *testing.T) {
 
 // The values are those that no write known has seen, directly or not.
 func TestRegisterAgainstObvious(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Register[int]) })
 		value, next := map[clock.Dot]int{}, 0
@@ -88,6 +90,7 @@ func TestRegisterAgainstObvious(t *testing.T) {
 
 // Values come with who wrote them and when, the newest first, equal ones once.
 func TestRegisterValues(t *testing.T) {
+	t.Parallel()
 	var m model.Register[string]
 	h := attach(&m)
 	ctx := t.Context()
@@ -122,6 +125,7 @@ func TestRegisterValues(t *testing.T) {
 }
 
 func TestRegisterDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Register[string]
 	for _, err := range []error{
 		m.Set(t.Context(), "r", "x"), m.Delete(t.Context(), "r"),
@@ -143,6 +147,7 @@ func TestRegisterDetached(t *testing.T) {
 }
 
 func TestRegisterWatch(t *testing.T) {
+	t.Parallel()
 	var m model.Register[string]
 	h := attach(&m)
 	ctx := t.Context()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestSetKeepsTheLaws(t *testing.T) {
+	t.Parallel()
 	names, elems := []string{"", "a"}, []string{"", "x", "y"}
 	modeltest.Check(t, modeltest.Config[*model.Set[string]]{
 		New: func() *model.Set[string] { return new(model.Set[string]) },
@@ -58,6 +59,7 @@ func sets(m *model.Set[string]) map[string][]string {
 
 // An element is there if some add of it has been seen by no delete.
 func TestSetAgainstObvious(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(100) {
 		c := newCrowd(t, seed, func() model.Handle { return new(model.Set[string]) })
 		adds := map[clock.Dot]bool{}
@@ -82,6 +84,7 @@ func TestSetAgainstObvious(t *testing.T) {
 
 // Elements need not be strings; several are written in one step.
 func TestSetOfStructs(t *testing.T) {
+	t.Parallel()
 	type point struct{ X, Y int }
 	var m model.Set[point]
 	h := attach(&m)
@@ -102,6 +105,7 @@ func TestSetOfStructs(t *testing.T) {
 
 // What nobody writes may still arrive: it shows nothing, and stops nothing.
 func TestSetOddUpdates(t *testing.T) {
+	t.Parallel()
 	var m model.Set[int]
 	h := attach(&m)
 	for i, key := range [][]byte{nil, {5}, {0x80}, {1, 'p', 0xc1}, {0}} {
@@ -117,6 +121,7 @@ func TestSetOddUpdates(t *testing.T) {
 }
 
 func TestSetDetached(t *testing.T) {
+	t.Parallel()
 	var m model.Set[string]
 	for _, err := range []error{m.Add(t.Context(), "s", "x"), m.Remove(t.Context(), "s", "x"), m.Clear(t.Context(), "s")} {
 		if !errors.Is(err, model.ErrDetached) {
@@ -137,6 +142,7 @@ func TestSetDetached(t *testing.T) {
 // A watch shows elements, not writes: what is added again, or deleted by one who has
 // not seen the latest add, is no change.
 func TestSetWatch(t *testing.T) {
+	t.Parallel()
 	var m, other model.Set[string]
 	h, o := attach(&m), attach(&other)
 	o.replica.Node = "b"
@@ -184,6 +190,7 @@ func (h *stableHost) Stable() clock.Timestamp { return h.stable }
 // What an update had seen is left out once everybody has the update, not before: until
 // then somebody may have what it replaced, and never get it.
 func TestSetLeavesOutWhatIsStable(t *testing.T) {
+	t.Parallel()
 	a, b := attach(new(model.Set[string])), attach(new(model.Set[string]))
 	b.replica.Node = "b"
 	var m model.Set[string]
@@ -219,6 +226,7 @@ func TestSetLeavesOutWhatIsStable(t *testing.T) {
 
 // However often 10 nodes write to an element, its context has a component for each.
 func TestSetContextOfTenWriters(t *testing.T) {
+	t.Parallel()
 	var hosts []*host
 	for i := range 10 {
 		h := attach(new(model.Set[string]))

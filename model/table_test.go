@@ -45,7 +45,7 @@ func TestTableAgainstMap(t *testing.T) {
 // What is left of many entries takes little memory: a few of them, one, or
 // none.
 func TestTableGivesMemoryBack(t *testing.T) {
-	const n = 20_000
+	const n = 10_000
 	key := make([]string, n)
 	for i := range key {
 		key[i] = fmt.Sprint("key", i)

@@ -32,6 +32,7 @@ func line[V any](c model.MapChange[V]) string {
 // A timeline: each step happens in the body of the watch, once everything
 // before was shown.
 func TestWatchTimeline(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		cfg    model.WatchConfig
@@ -92,6 +93,7 @@ func TestWatchTimeline(t *testing.T) {
 }
 
 func TestWatchSaysWhoAndWhen(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	h := attach(&m)
 	set, del := update("b", 7, 10, "k", "v"), update("c", 3, 20, "k", "")
@@ -112,6 +114,7 @@ func TestWatchSaysWhoAndWhen(t *testing.T) {
 
 // What a repair removes is a delete that nobody wrote.
 func TestWatchShowsWhatWasRemoved(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	h := attach(&m)
 	first, second := update("b", 1, 10, "k", "1"), update("b", 2, 20, "k", "2")
@@ -141,6 +144,7 @@ func TestWatchShowsWhatWasRemoved(t *testing.T) {
 
 // Values that do not decode are absent, in a watch as everywhere.
 func TestWatchUndecodable(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	h := attach(&m)
 	good := string([]byte{7}) // msgpack
@@ -169,6 +173,7 @@ func TestWatchUndecodable(t *testing.T) {
 }
 
 func TestWatchEnds(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	for range m.Watch(t.Context(), model.WatchConfig{State: true}) {
 		t.Error("a detached map has changes")
@@ -199,6 +204,7 @@ func TestWatchEnds(t *testing.T) {
 // What a watch keeps depends on the keys that it has shown and those there are,
 // not on the number of writes.
 func TestWatchIsBounded(t *testing.T) {
+	t.Parallel()
 	var m model.Map[string]
 	h := attach(&m)
 	ctx := t.Context()
@@ -208,7 +214,7 @@ func TestWatchIsBounded(t *testing.T) {
 				_ = m.Set(ctx, fmt.Sprint("often", i), "v")
 			}
 		}
-		for i := range 2000 {
+		for i := range 500 {
 			_ = m.Set(ctx, fmt.Sprint("gone", i), "v")
 			_ = m.Delete(ctx, fmt.Sprint("gone", i))
 		}
@@ -217,13 +223,13 @@ func TestWatchIsBounded(t *testing.T) {
 	n := 0
 	for range m.Watch(ctx, model.WatchConfig{State: true}) {
 		if n++; n == 5 {
-			write(10, 2000)
+			write(10, 500)
 			w := h.watches[0]
 			if got, want := w.Len(), 10+10; got != want {
 				t.Errorf("the watch keeps %d entries, want %d", got, want)
 			}
-			if got := model.Room(w); got > 4096 {
-				t.Errorf("the watch has room for %d entries after 22,000 writes to 10 keys", got)
+			if got := model.Room(w); got > 2048 {
+				t.Errorf("the watch has room for %d entries after 6,000 writes to 10 keys", got)
 			}
 		}
 	}
@@ -233,6 +239,7 @@ func TestWatchIsBounded(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	var m model.Map[any]
 	h := attach(&m)
 	ctx := t.Context()
@@ -273,6 +280,7 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestTrySet(t *testing.T) {
+	t.Parallel()
 	var m model.Map[int]
 	if err := m.TrySet(t.Context(), "k", 1); !errors.Is(err, model.ErrDetached) {
 		t.Errorf("TrySet: %v, want ErrDetached", err)

@@ -13,7 +13,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model/modeltest"
 )
 
+// The mistakes of which the guide of package model warns are among these, and break the
+// laws that it says.
 func TestWrongModelsAreCaught(t *testing.T) {
+	t.Parallel()
 	reused := make([]byte, 1)
 	built, applied := 0, 0
 	for _, tt := range []struct {
@@ -127,6 +130,7 @@ func TestWrongModelsAreCaught(t *testing.T) {
 			}
 			return cfg
 		}())},
+		{"what has expired is hidden by the clock of its reader", modeltest.Determinism, run(perishables())},
 		{"models have numbers", modeltest.Determinism, run(func() modeltest.Config[*naive] {
 			cfg := tables(func() *naive { built++; return &naive{n: built} })
 			return cfg

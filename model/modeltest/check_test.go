@@ -23,6 +23,7 @@ func (r *recorder) Error(args ...any)                 { r.told = append(r.told, 
 func (r *recorder) Errorf(format string, args ...any) { r.Error(fmt.Sprintf(format, args...)) }
 
 func TestCheckReports(t *testing.T) {
+	t.Parallel()
 	var r recorder
 	right := tables(newRegister)
 	right.Cases = 1
@@ -44,6 +45,7 @@ func TestCheckReports(t *testing.T) {
 // A panic of the model is reported with its history first, and then happens
 // again: only so is there a stack that shows where.
 func TestCheckPanics(t *testing.T) {
+	t.Parallel()
 	var r recorder
 	defer func() {
 		p := recover()
@@ -56,6 +58,7 @@ func TestCheckPanics(t *testing.T) {
 
 // The seed of a report runs that history alone, and it fails in the same way.
 func TestSeedReplays(t *testing.T) {
+	t.Parallel()
 	cfg := tables(func() *sameNode { return &sameNode{ties{*newRegister()}} })
 	var first, again *modeltest.Failure
 	if !errors.As(modeltest.Run(cfg), &first) || first.Seed == 0 {
@@ -68,6 +71,7 @@ func TestSeedReplays(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		field  string
 		change func(*modeltest.Config[*register])
@@ -92,8 +96,10 @@ func TestValidate(t *testing.T) {
 
 // A test that writes nothing tests nothing.
 func TestNothingWritten(t *testing.T) {
+	t.Parallel()
 	cfg := tables(newRegister)
 	cfg.Drafts = func(*rand.Rand, *register) []model.Draft { return nil }
+	cfg.Cases = 10 // fewer prove nothing
 	if err := modeltest.Run(cfg); err == nil || !strings.Contains(err.Error(), "nothing was written") {
 		t.Errorf("Run = %v, want an error", err)
 	}
@@ -101,6 +107,7 @@ func TestNothingWritten(t *testing.T) {
 
 // Writes beyond what a history can hold are left out, whoever makes them.
 func TestFullHistory(t *testing.T) {
+	t.Parallel()
 	many := func(rng *rand.Rand, _ *handle) []model.Draft {
 		drafts := make([]model.Draft, 7)
 		for i := range drafts {

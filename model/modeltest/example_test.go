@@ -51,6 +51,7 @@ func Example() {
 			return []model.Draft{{Value: []byte{byte(rng.IntN(10))}}}
 		},
 		Value: func(h *High) any { return h.Score() },
+		Cases: 100, // histories; 1,000 by default
 	}))
 	// Output: <nil>
 }

@@ -15,6 +15,7 @@ import (
 
 // Laws are only checked where histories are eventful.
 func TestHistoriesAreEventful(t *testing.T) {
+	t.Parallel()
 	const cases = 120
 	cfg := Config[*model.Map[string]]{
 		New: func() *model.Map[string] { return new(model.Map[string]) },
@@ -72,6 +73,7 @@ func TestHistoriesAreEventful(t *testing.T) {
 }
 
 func TestReplaySeed(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		pattern string
 		seed    uint64
@@ -93,6 +95,7 @@ func TestReplaySeed(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
+	t.Parallel()
 	a := clock.Replica{Node: "a", Epoch: 1}
 	u := &model.Update{
 		Dot: clock.Dot{Replica: a, Version: 2}, Time: 3<<16 + 4, Key: []byte("k"), Value: []byte("v"), Kind: model.Tombstone | 5,

@@ -351,7 +351,7 @@ func draftLease(rng *rand.Rand, m *lease) []model.Draft {
 
 // cases is how many histories a right model is put through here; others find
 // their mistakes in fewer.
-var cases = flag.Int("cases", 50, "histories for each right model")
+var cases = flag.Int("cases", 25, "histories for each right model")
 
 func check[M model.Model](cfg modeltest.Config[M]) func(*testing.T) {
 	cfg.Cases = *cases
@@ -362,6 +362,7 @@ func check[M model.Model](cfg modeltest.Config[M]) func(*testing.T) {
 }
 
 func TestRightModelsPass(t *testing.T) {
+	t.Parallel()
 	right := tables(newLease)
 	right.Drafts = draftLease
 	for name, run := range map[string]func(*testing.T){
@@ -379,6 +380,7 @@ func TestRightModelsPass(t *testing.T) {
 
 // An update expires when its draft says, at its writer and everywhere else.
 func TestExpiryIsCarried(t *testing.T) {
+	t.Parallel()
 	written, received := map[clock.Timestamp]bool{}, map[clock.Timestamp]bool{} // times until then
 	note := func(seen map[clock.Timestamp]bool, u *model.Update) {
 		if u.Expires != 0 {
