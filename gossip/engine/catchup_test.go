@@ -20,9 +20,9 @@ const (
 // and others come that have none. Links take 5 ms. Budgets are far too small for it.
 func newcomers(t *testing.T, servers, others int) (w *world, old, young []*node) {
 	w = newWorld(t, 1, servers, engine.Config{Budget: 100, Window: catchUpWindow, MaxUpdate: 500, MaxStream: 2000})
-	for i := range catchUpKeys {
-		w.mustWrite(w.nodes[0], "s", fmt.Sprint("key-", i), "0123456789012345678901234567890123456789")
-	}
+	w.mustIssue(w.nodes[0], "s", drafts(catchUpKeys, func(i int) model.Draft {
+		return draft(fmt.Sprint("key-", i), "0123456789012345678901234567890123456789")
+	})...)
 	if servers > 1 {
 		w.converge(time.Minute)
 	}

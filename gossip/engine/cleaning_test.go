@@ -90,8 +90,8 @@ func TestCleaningUnderLoad(t *testing.T) {
 	for _, every := range []time.Duration{25 * time.Millisecond, 100 * time.Millisecond} {
 		w := overloaded(t, 1, 5, 1, slow)
 		served := w.countSnapshots()
-		times, longest := w.load(40*time.Second, every, w.nodes[1:], w.nodes[:1])
-		if times[0] < 4 || longest[0] > 10*time.Second || *served < 4 {
+		times, longest := w.load(25*time.Second, every, w.nodes[1:], w.nodes[:1])
+		if times[0] < 3 || longest[0] > 10*time.Second || *served < 3 {
 			t.Errorf("a write every %v: clean again %d times, dirty for at most %v, %d snapshots", every, times[0], longest[0], *served)
 		}
 	}
@@ -102,13 +102,13 @@ func TestTwoDirtyNodes(t *testing.T) {
 	t.Parallel()
 	w := overloaded(t, 2, 5, 2, slow)
 	served := w.countSnapshots()
-	times, longest := w.load(40*time.Second, 50*time.Millisecond, w.nodes[2:], w.nodes[:2])
+	times, longest := w.load(25*time.Second, 50*time.Millisecond, w.nodes[2:], w.nodes[:2])
 	for i := range 2 {
-		if times[i] < 4 || longest[i] > 10*time.Second {
+		if times[i] < 3 || longest[i] > 10*time.Second {
 			t.Errorf("%s became clean %d times and was dirty for at most %v", w.nodes[i].name, times[i], longest[i])
 		}
 	}
-	if *served < 8 {
+	if *served < 6 {
 		t.Errorf("%d snapshots", *served)
 	}
 }
@@ -123,9 +123,9 @@ func dirtyFor(t *testing.T, d time.Duration, updates int, cfg engine.Config) (w 
 	w.know(second)
 	give(t, w, p, message(engine.Push, 1, batch(writer, first, second)))
 	w.mustWrite(p, "s", "i", "supersedes the first")
-	for i := range updates - 1 {
-		w.mustWrite(p, "s", fmt.Sprint("k", i), strings.Repeat("v", 100))
-	}
+	w.mustIssue(p, "s", drafts(updates-1, func(i int) model.Draft {
+		return draft(fmt.Sprint("k", i), strings.Repeat("v", 100))
+	})...)
 	for _, m := range []*engine.Message{syn(1, known(p.e.Self(), clock.Version(updates)), known(writer, 2)), fin(1, batch(writer, second))} {
 		m.From.Node = "dead"
 		give(t, w, x, m)
@@ -165,9 +165,7 @@ func TestSnapshotHolds(t *testing.T) {
 	w.until(10*time.Second, "x is clean", func() bool {
 		if *served > 0 && !overwritten {
 			overwritten = true
-			for i := range updates {
-				w.mustWrite(p, "s", fmt.Sprint("k", i), "later")
-			}
+			w.mustIssue(p, "s", drafts(updates, func(i int) model.Draft { return draft(fmt.Sprint("k", i), "later") })...)
 		}
 		return x.e.Clean()
 	})

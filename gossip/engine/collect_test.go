@@ -117,7 +117,7 @@ func TestMinorityCollectsNothing(t *testing.T) {
 	}
 	w.announce()
 	w.mustWrite(w.nodes[0], "s", "k1", "")
-	w.run(5 * time.Minute)
+	w.run(2 * time.Minute)
 	if w.tombstones() != 2 {
 		t.Errorf("%d tombstones are left of two", w.tombstones())
 	}

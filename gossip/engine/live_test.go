@@ -55,7 +55,7 @@ func TestLiveCrossesAPairOnce(t *testing.T) {
 // no live message makes a node dirty (checkLive), and nothing is left behind.
 func TestLiveContention(t *testing.T) {
 	t.Parallel()
-	for seed := range int64(8) {
+	for seed := range int64(*seeds) {
 		w := linked(t, seed, 5, engine.Config{})
 		w.faults.delay = 10 * time.Millisecond
 		for range 200 {
@@ -70,7 +70,7 @@ func TestLiveContention(t *testing.T) {
 // one brings it.
 func TestLiveBrokenLink(t *testing.T) {
 	t.Parallel()
-	for seed := range int64(6) {
+	for seed := range int64(*seeds) {
 		w := linked(t, seed, 4, rare)
 		w.faults.delay = 10 * time.Millisecond
 		for i := range 100 {
@@ -104,7 +104,7 @@ func TestLiveUncovered(t *testing.T) {
 // messages without open holes.
 func TestLiveWindow(t *testing.T) {
 	t.Parallel()
-	const keys, writes = 100, 6_000
+	const keys, writes = 100, 1_500
 	w := linked(t, 1, 3, rare)
 	w.lax = true // for speed
 	a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
@@ -179,7 +179,7 @@ func TestLiveTree(t *testing.T) {
 		}
 	}
 	w.pass(100 * time.Millisecond)
-	for i := range 3 {
+	for i := range 2 {
 		for j, n := range w.nodes {
 			if n.up {
 				w.mustWrite(n, "s", fmt.Sprint("after", i, j), "v")

@@ -39,9 +39,9 @@ func TestDependenciesComeFirst(t *testing.T) {
 	ref := clock.Dot{Replica: b.e.Self(), Version: 1}
 	w.until(time.Minute, "a knows the referent", func() bool { return a.e.Vector().Covers(ref) })
 	const many = 500
-	for i := range many {
-		w.mustIssue(a, "s", model.Draft{Key: fmt.Append(nil, "k", i), Value: []byte(strings.Repeat("v", 100)), Deps: []clock.Dot{ref}})
-	}
+	w.mustIssue(a, "s", drafts(many, func(i int) model.Draft {
+		return model.Draft{Key: fmt.Append(nil, "k", i), Value: []byte(strings.Repeat("v", 100)), Deps: []clock.Dot{ref}}
+	})...)
 	w.until(time.Minute, "b knows all of a", func() bool { return b.e.Vector().Version(a.e.Self()) == many })
 	w.cut = nil
 	w.until(10*time.Second, "x knows the referent", func() bool { return x.e.Vector().Covers(ref) })
@@ -57,10 +57,9 @@ func TestNoRoomForASpaceHoldsUpNobodyElse(t *testing.T) {
 	w.spaces, w.cfg.MaxSpaces = []string{"s"}, 1
 	x := w.add("x")
 	w.lax = true
-	for i := range 300 {
-		w.mustWrite(a, "other", fmt.Sprint("k", i), strings.Repeat("v", 100))
-		w.mustWrite(b, "s", fmt.Sprint("k", i), strings.Repeat("v", 100))
-	}
+	all := drafts(300, func(i int) model.Draft { return draft(fmt.Sprint("k", i), strings.Repeat("v", 100)) })
+	w.mustIssue(a, "other", all...)
+	w.mustIssue(b, "s", all...)
 	w.announce()
 	w.until(20*time.Second, "x knows all of b", func() bool { return x.e.Vector().Version(b.e.Self()) == 300 })
 	w.until(20*time.Second, "a knows all of b", func() bool { return a.e.Vector().Version(b.e.Self()) == 300 })
@@ -77,9 +76,7 @@ func TestLongRoundTrip(t *testing.T) {
 	w.lax = true
 	a, x := w.nodes[0], w.nodes[1]
 	const many = 3000
-	for i := range many {
-		w.mustWrite(a, "s", fmt.Sprint("k", i), strings.Repeat("v", 150))
-	}
+	w.mustIssue(a, "s", drafts(many, func(i int) model.Draft { return draft(fmt.Sprint("k", i), strings.Repeat("v", 150)) })...)
 	w.lag = func(string, string, bool) time.Duration { return 100 * time.Millisecond }
 	writes := 0
 	start := w.now

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // Where nothing larger than a datagram arrives, all that fits into some is everywhere all
@@ -27,10 +28,11 @@ func TestStreamsThatDoNotArrive(t *testing.T) {
 			return !lost
 		}
 		const each = 60
-		for i := range each {
-			for _, n := range w.nodes {
-				w.mustWrite(n, "s", fmt.Sprint(n.name, i), strings.Repeat("v", 100))
-			}
+		write := func(n *node, what string) {
+			w.mustIssue(n, "s", drafts(each, func(i int) model.Draft { return draft(fmt.Sprint(what, i), strings.Repeat("v", 100)) })...)
+		}
+		for _, n := range w.nodes {
+			write(n, n.name)
 		}
 		if took := w.converge(10 * time.Second); took > 5*time.Second {
 			t.Errorf("loss %v: %d updates were everywhere after %v", loss, each*len(w.nodes), took)
@@ -39,11 +41,9 @@ func TestStreamsThatDoNotArrive(t *testing.T) {
 			t.Errorf("loss %v: %d datagrams, and still %d streams", loss, datagrams, streams)
 		}
 		w.faults.loss, lost = 0, false
-		w.pass(5 * time.Minute)
+		w.pass(3 * time.Minute)
 		datagrams, streams = 0, 0
-		for i := range each {
-			w.mustWrite(w.nodes[0], "s", fmt.Sprint("again", i), strings.Repeat("v", 100))
-		}
+		write(w.nodes[0], "again")
 		w.converge(5 * time.Second)
 		if streams == 0 {
 			t.Errorf("loss %v: streams arrive, and are not used: %d datagrams", loss, datagrams)

@@ -14,8 +14,8 @@ import (
 // overload runs nodes that gossip once a second, of which the first writes 100
 // updates a second and the others one each, with a budget of a tenth of what is
 // written in a second. Each overwrites this many keys at random; 0 means that all
-// keys are new. It returns the worst staleness, after a quarter of a
-// minute, of the others' updates and of the first one's.
+// keys are new. It returns the worst staleness, after ten seconds, of the others' updates
+// and of the first one's.
 func overload(t *testing.T, seed int64, order engine.Order, nodes, keys int) (others, first time.Duration) {
 	const heavy, size = 100, 115
 	value := strings.Repeat("v", 100)
@@ -40,8 +40,8 @@ func overload(t *testing.T, seed int64, order engine.Order, nodes, keys int) (ot
 			w.mustIssue(w.nodes[i], "s", drafts...)
 		}
 	}
-	sample := start.Add(15 * time.Second)
-	for w.now.Sub(start) < 30*time.Second {
+	sample := start.Add(10 * time.Second)
+	for w.now.Sub(start) < 20*time.Second {
 		w.step()
 		writeUpTo(0, int(w.now.Sub(start)*heavy/time.Second))
 		for i := 1; i < nodes; i++ {
@@ -101,9 +101,9 @@ func TestNoStarvation(t *testing.T) {
 // skewed lets 10 replicas write 2 new keys a second each, which arrive at an
 // engine a second later; a peer asks it every second and has budget for this part
 // of that. The first replica's clock is wrong by skew. It returns the mean
-// staleness at the peer, over a minute, of that replica and of the others.
+// staleness at the peer, over 40 seconds, of that replica and of the others.
 func skewed(t *testing.T, skew time.Duration, part float64) (wrong, others time.Duration) {
-	const replicas, rate, seconds = 10, 2, 60
+	const replicas, rate, seconds = 10, 2, 40
 	const size = 85 // bytes of an update, with its share of headers
 	cfg := engine.Config{Budget: int(part * replicas * rate * size), MaxDrift: 24 * time.Hour}
 	w := newWorld(t, 1, 1, cfg)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // One test for each claim of the paper about reconciliation.
@@ -162,9 +163,7 @@ func TestPaperCostFollowsWhatIsNew(t *testing.T) {
 		w := newWorld(t, 1, 1, engine.Config{})
 		w.lax = true
 		n := w.nodes[0]
-		for i := range keys {
-			w.mustWrite(n, "s", fmt.Sprint("k", i), "value")
-		}
+		w.mustIssue(n, "s", drafts(keys, func(i int) model.Draft { return draft(fmt.Sprint("k", i), "value") })...)
 		head := n.e.Vector().Version(n.e.Self())
 		return w.codec.Size(ask(t, w, n, 1, knows(n, head))), w.codec.Size(ask(t, w, n, 2, knows(n, head-1)))
 	}

@@ -17,12 +17,18 @@ func TestNewRecord(t *testing.T) {
 		if len(room) != n || cap(room) != n || u == nil {
 			t.Fatalf("%d bytes: got %d of %d", n, len(room), cap(room))
 		}
-		want := 1.0
-		if n > 248 {
-			want = 2
-		}
-		if got := testing.AllocsPerRun(5, func() { kept, keptRoom = newRecord(n) }); got != want {
-			t.Errorf("%d bytes: %v allocations, want %v", n, got, want)
+	}
+	for _, tt := range []struct {
+		above, most int
+		want        float64 // allocations of each
+	}{{-1, 248, 1}, {248, 400, 2}} {
+		got := testing.AllocsPerRun(5, func() { // each takes as many at least
+			for n := tt.above + 1; n <= tt.most; n++ {
+				kept, keptRoom = newRecord(n)
+			}
+		})
+		if n := tt.most - tt.above; got != tt.want*float64(n) {
+			t.Errorf("%d records of up to %d bytes: %v allocations, want %v for each", n, tt.most, got, tt.want)
 		}
 	}
 }

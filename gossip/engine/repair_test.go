@@ -51,7 +51,7 @@ func (w *world) healed() {
 func TestRepairBringsLostUpdatesBack(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []engine.Config{{}, {MaxUpdate: 300, MaxStream: 900, MaxDatagram: 512}} {
-		w := damaged(t, 1500, cfg)
+		w := damaged(t, 600, cfg)
 		victim := w.nodes[1]
 		lost := 0
 		for _, n := range w.nodes {
@@ -61,7 +61,7 @@ func TestRepairBringsLostUpdatesBack(t *testing.T) {
 				}
 			}
 		}
-		if lost < 1000 {
+		if lost < 400 {
 			t.Fatalf("lost only %d", lost)
 		}
 		w.faults = faults{loss: 0.01, duplicate: 0.2, delay: 20 * time.Millisecond}

@@ -176,10 +176,15 @@ func TestMergeRetirements(t *testing.T) {
 		r.Kept, r.Vanished = epochs(0, r.Before), epochs(r.Before, 10)
 		return r
 	}
-	says := func(r engine.Retirement) string { // beside the proof, which is only a hint
-		s := fmt.Sprint(r.Gone, r.Final)
-		for e := range uint64(12) {
-			s += fmt.Sprint(" ", engine.HasVanished(r, e+1))
+	type said struct {
+		gone     uint64
+		final    clock.Version
+		vanished [12]bool
+	}
+	says := func(r engine.Retirement) said { // beside the proof, which is only a hint
+		s := said{gone: r.Gone, final: r.Final}
+		for i := range s.vanished {
+			s.vanished[i] = engine.HasVanished(r, uint64(i)+1)
 		}
 		return s
 	}

@@ -55,14 +55,19 @@ func (c *couple) round(t testing.TB, i int) {
 	}
 }
 
-// agree lets both know all, and fails unless they show the same.
+// same reports whether both know and retain the same.
+func (c *couple) same() bool {
+	a, b := c.nodes[0], c.nodes[1]
+	return a.Vector().Compare(b.Vector()) == clock.Equal && a.Spaces()[0] == b.Spaces()[0]
+}
+
+// agree lets both know all, and fails unless they show the same soon.
 func (c *couple) agree(t testing.TB) {
 	t.Helper()
-	for i := range 6 {
+	for i := 0; i < 6 && !c.same(); i++ {
 		c.round(t, i%2)
 	}
-	a, b := c.nodes[0], c.nodes[1]
-	if a.Vector().Compare(b.Vector()) != clock.Equal || a.Spaces()[0] != b.Spaces()[0] {
+	if a, b := c.nodes[0], c.nodes[1]; !c.same() {
 		t.Fatalf("they know %v and %v, and retain %v and %v", a.Vector(), b.Vector(), a.Spaces(), b.Spaces())
 	}
 }
@@ -111,9 +116,9 @@ func TestDamageIsFoundAtTheNextExchange(t *testing.T) {
 // 4 MiB, at most; and as four times all parts if only the model is damaged.
 func TestDamageInLargeStore(t *testing.T) {
 	t.Parallel()
-	many := func(c *couple) { c.nodes[0].fill(t, c.now, 30_000) }
+	many := func(c *couple) { c.nodes[0].fill(t, c.now, 24_000) }
 	large := func(c *couple) {
-		for i := range 16 {
+		for i := range 14 {
 			d := model.Draft{Key: fmt.Append(nil, i), Value: make([]byte, 500<<10)}
 			if _, err := c.nodes[0].Write(c.now, "map", []model.Draft{d}); err != nil {
 				t.Fatal(err)
@@ -133,7 +138,7 @@ func TestDamageInLargeStore(t *testing.T) {
 		rng := rand.New(rand.NewSource(1))
 		for i, how := range []engine.Corruption{engine.CorruptFlip, engine.CorruptModel} {
 			longest, parts := 0, tt.parts[i]
-			for range 4 {
+			for try := 0; try < max(1, *seeds/10) || longest < 2 && try < 9; try++ { // until one is not in the next part
 				if _, ok := c.nodes[1].Corrupt(how, rng); !ok {
 					t.Fatal("nothing to damage")
 				}
@@ -148,7 +153,9 @@ func TestDamageInLargeStore(t *testing.T) {
 				t.Errorf("%s, corruption %d: found after %d exchanges at most, want 2 to %d", what, how, longest, parts)
 			}
 		}
-		c.agree(t)
+		if !c.same() {
+			t.Errorf("%s: after the repairs they retain %v and %v", what, c.nodes[0].Spaces(), c.nodes[1].Spaces())
+		}
 	}
 }
 

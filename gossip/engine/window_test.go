@@ -8,13 +8,11 @@ import (
 	"time"
 )
 
-// flood lets a node write so many updates of a kilobyte each millisecond.
+// flood lets a node write an update of so many kilobytes each millisecond.
 func (w *world) flood(n *node, each int, d time.Duration) {
-	value := strings.Repeat("x", 1000)
+	value := strings.Repeat("x", 1000*each)
 	for end := w.now.Add(d); w.now.Before(end); {
-		for i := range each {
-			w.mustWrite(n, "s", fmt.Sprint(w.now.UnixMicro(), i), value)
-		}
+		w.mustWrite(n, "s", fmt.Sprint(w.now.UnixMicro()), value)
 		w.pass(time.Millisecond)
 	}
 }
@@ -26,19 +24,21 @@ func TestWindowFollowsReceipts(t *testing.T) {
 	w.lax = true // for speed
 	a, b := w.nodes[0], w.nodes[1]
 	first := a.e.Window(b.name)
-	phase := func(delay time.Duration, each int) int {
+	phase := func(delay time.Duration, each int, d time.Duration) int {
 		w.faults.delay = delay
-		w.flood(a, each, 300*time.Millisecond)
+		w.flood(a, each, d)
 		w.pass(time.Second)
 		return a.e.Window(b.name)
 	}
-	soon := phase(4*time.Millisecond, 25)
-	late := phase(80*time.Millisecond, 10)
-	again := phase(time.Millisecond, 25)
+	soon := phase(4*time.Millisecond, 25, 100*time.Millisecond)
+	late := phase(80*time.Millisecond, 5, 300*time.Millisecond)
+	again := phase(time.Millisecond, 25, 100*time.Millisecond)
 	if soon < 3*first/2 || late > soon*2/3 || again < 3*late/2 {
 		t.Errorf("a window of %d was %d while receipts came soon, %d while they came late, and then %d", first, soon, late, again)
 	}
+	w.mustWrite(a, "s", "last", strings.Repeat("x", again/4)) // so much asks for a receipt
 	w.converge(5 * time.Second)
+	w.pass(time.Second)
 	if room, all := a.e.Room(), a.e.Window(b.name); room != all {
 		t.Errorf("there is room for %d, want all of the window's %d", room, all)
 	}
@@ -133,11 +133,11 @@ func TestLinkRests(t *testing.T) {
 		}
 		return 0
 	}
-	const keys, writes = 50, 5000
+	const keys, writes = 25, 2500
 	before := b.e.Stats().LiveApplied
 	for i := range writes {
-		w.mustWrite(a, "s", fmt.Sprint("k", i%keys), strings.Repeat("x", 1000))
-		w.pass(200 * time.Microsecond)
+		w.mustWrite(a, "s", fmt.Sprint("k", i%keys), strings.Repeat("x", 2000))
+		w.pass(400 * time.Microsecond)
 	}
 	applied := b.e.Stats().LiveApplied - before
 	w.pass(200 * time.Millisecond)

@@ -12,7 +12,7 @@ import (
 
 // checkAllEvery is after how many events per node a world checks all nodes,
 // touched or not.
-const checkAllEvery = 16
+const checkAllEvery = 64
 
 // looks is what tells whether an event changed a node.
 type looks struct {
@@ -114,20 +114,17 @@ func (w *world) checkBatches(n *node, before, now clock.Vector, m *engine.Messag
 	}
 }
 
-// slot is a key of a space.
-type slot struct{ space, key string }
-
 // oracle is the value of all updates that a vector covers. It follows a vector
 // that grows, so that a check costs what is new.
 type oracle struct {
 	vector clock.Vector
-	value  map[slot]*model.Update
+	value  map[string]map[string]*model.Update // by space and key
 }
 
 // follow goes on to v.
 func (o *oracle) follow(w *world, v clock.Vector) {
 	if c := v.Compare(o.vector); o.value == nil || c != clock.After && c != clock.Equal {
-		o.vector, o.value = clock.Vector{}, map[slot]*model.Update{}
+		o.vector, o.value = clock.Vector{}, map[string]map[string]*model.Update{}
 	}
 	fresh := 0
 	for r, version := range v.All() {
@@ -153,9 +150,13 @@ func (o *oracle) follow(w *world, v clock.Vector) {
 
 // add takes an update into account.
 func (o *oracle) add(u *model.Update) {
-	s := slot{u.Space, string(u.Key)}
-	if old := o.value[s]; old == nil || (*register)(nil).Supersedes(u, old) {
-		o.value[s] = u
+	s := o.value[u.Space]
+	if s == nil {
+		s = map[string]*model.Update{}
+		o.value[u.Space] = s
+	}
+	if old := s[string(u.Key)]; old == nil || (*register)(nil).Supersedes(u, old) {
+		s[string(u.Key)] = u
 	}
 }
 
@@ -176,15 +177,16 @@ func (w *world) checkOracle(n *node, v clock.Vector) {
 	n.oracle.follow(w, v)
 	got, want := 0, 0
 	floors := n.e.Floors()
-	for s, u := range n.oracle.value {
-		if g := n.models[s.space]; g != nil && (g.byKey[s.key] != nil || !u.Collectable() || u.Version > floors.Version(u.Replica)) {
-			want++
-		}
-	}
 	for space, g := range n.models {
+		value := n.oracle.value[space]
+		for key, u := range value {
+			if !u.Collectable() || u.Version > floors.Version(u.Replica) || g.byKey[key] != nil {
+				want++
+			}
+		}
 		for key, u := range g.byKey {
 			got++
-			if o := n.oracle.value[slot{space, key}]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
+			if o := value[key]; o == nil || o.Dot != u.Dot || string(o.Value) != string(u.Value) {
 				if o != nil && o.Collectable() && o.Version <= floors.Version(o.Replica) && !w.deleted(u, v) {
 					w.late = true // its writer had not heard of the members (R11)
 					continue

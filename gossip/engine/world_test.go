@@ -180,6 +180,16 @@ func (w *world) issue(n *node, space string, drafts ...model.Draft) error {
 	return nil
 }
 
+// drafts makes some drafts. What is written at one time is written in one go: so it is
+// checked once.
+func drafts(n int, of func(i int) model.Draft) []model.Draft {
+	all := make([]model.Draft, n)
+	for i := range all {
+		all[i] = of(i)
+	}
+	return all
+}
+
 func (w *world) mustWrite(n *node, space, key, value string) {
 	w.t.Helper()
 	w.mustIssue(n, space, draft(key, value))
@@ -284,7 +294,10 @@ func (w *world) deliver(d delivery) {
 		w.t.Fatalf("decode what was encoded: %v", err)
 	}
 	before, holes := w.vector(n), n.e.Stats().OpenHoles
-	horizon := n.e.Horizon()
+	var horizon clock.Vector
+	if m.Kind == engine.Live {
+		horizon = n.e.Horizon()
+	}
 	out, err := n.e.Step(w.clock(n), m)
 	if m.Kind == engine.Live {
 		w.checkLive(n, horizon)
@@ -384,6 +397,9 @@ func (w *world) converge(limit time.Duration) time.Duration {
 			w.t.Fatalf("not equal after %v", limit)
 		}
 		w.step()
+	}
+	if !w.lax {
+		w.checkAll()
 	}
 	return w.now.Sub(start)
 }
