@@ -12,7 +12,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-var seeds = flag.Int("seeds", 3, "how many seeds the random runs of the engine try")
+var seeds = flag.Int("seeds", 5, "how many seeds the random runs of the engine try")
 
 // A random cluster under loss, duplication, reordering, tiny budgets and
 // concurrent overwrites keeps every invariant on the way and ends equal.
