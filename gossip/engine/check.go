@@ -110,7 +110,11 @@ func (s *space) counts() string {
 func (e *Engine) checkSpace(s *space) error {
 	sum := space{name: s.name, past: s.past}
 	hasher := newHasher(e.cfg.Cluster) // its own: Check only reads
-	byKey := map[string][]*model.Update{}
+	type sibling struct {              // the updates of a key are a list: nearly always of one
+		*model.Update
+		before int
+	}
+	all, last := make([]sibling, 1, max(s.updates, 0)+1), make(map[string]int, max(s.updates, 0))
 	for _, r := range e.order {
 		for en := range r.log.after(0) {
 			u := en.update
@@ -121,12 +125,14 @@ func (e *Engine) checkSpace(s *space) error {
 			if s.model == nil {
 				continue
 			}
-			for _, o := range byKey[string(u.Key)] {
-				if s.model.Supersedes(u, o) || s.model.Supersedes(o, u) {
+			before := last[string(u.Key)]
+			for i := before; i > 0; i = all[i].before {
+				if o := all[i].Update; s.model.Supersedes(u, o) || s.model.Supersedes(o, u) {
 					return fmt.Errorf("engine: %v and %v are both retained, and one supersedes the other (I9)", o.Dot, u.Dot)
 				}
 			}
-			byKey[string(u.Key)] = append(byKey[string(u.Key)], u)
+			last[string(u.Key)] = len(all)
+			all = append(all, sibling{u, before})
 		}
 	}
 	if counts, want := s.counts(), sum.counts(); counts != want {

@@ -156,22 +156,17 @@ func skewed(t *testing.T, skew time.Duration, part float64) (wrong, others time.
 	return staleness[0] / seconds, others
 }
 
-// A clock that is wrong by an hour gains no more than one that is 30 s slow, or
-// fast by what its updates take to arrive; and the others lose little.
-func TestWrongClockGainsLittle(t *testing.T) {
+// Who has a clock that is wrong by an hour takes little from the others.
+func TestWrongClockTakesLittle(t *testing.T) {
 	t.Parallel()
 	for _, part := range []float64{0.9, 0.5} {
 		_, right := skewed(t, 0, part)
-		for _, tt := range []struct{ skew, bound time.Duration }{{-time.Hour, -30 * time.Second}, {time.Hour, time.Second}} {
-			wrong, others := skewed(t, tt.skew, part)
-			bound, _ := skewed(t, tt.bound, part)
-			t.Logf("%2.0f %% of the load, wrong by %5v: %4.1f s stale, by %4v %4.1f s; the others %4.1f s, without it %4.1f s",
-				100*part, tt.skew, wrong.Seconds(), tt.bound, bound.Seconds(), others.Seconds(), right.Seconds())
-			if wrong < bound-time.Second { // older arrivals are known only roughly
-				t.Errorf("wrong by %v: %v stale, less than %v of one wrong by %v", tt.skew, wrong, bound, tt.bound)
-			}
+		for _, skew := range []time.Duration{-time.Hour, time.Hour} {
+			own, others := skewed(t, skew, part)
+			t.Logf("%2.0f %% of the load, wrong by %5v: %4.1f s stale; the others %4.1f s, without it %4.1f s",
+				100*part, skew, own.Seconds(), others.Seconds(), right.Seconds())
 			if others > right*5/4 {
-				t.Errorf("wrong by %v: the others are %v stale, without it %v", tt.skew, others, right)
+				t.Errorf("wrong by %v: the others are %v stale, without it %v", skew, others, right)
 			}
 		}
 	}
