@@ -75,11 +75,12 @@
 //
 // Ages are by the updates' times, but at most 30 s before the update arrived here
 // and not after: a clock that is wrong by an hour gains what one has that is slow by
-// 30 s, or whose updates arrive at once (TestWrongClockGainsLittle). Arrivals take
-// no memory per update. Before each exchange the vector tells what has arrived since
-// the last one; of each replica at most 16 such runs of versions are kept, and
-// neighbours joined that are close together for their age. So the latest arrivals
-// are known to the exchange, older ones to about the time they are ago.
+// 30 s, or whose updates arrive at once, and the others are at most a quarter staler
+// for it (TestWrongClockTakesLittle). Arrivals take no memory per update. Before each
+// exchange the vector tells what has arrived since the last one; of each replica at most
+// 16 such runs of versions are kept, and neighbours joined that are close together for
+// their age. So the latest arrivals are known to the exchange, older ones to about the
+// time they are ago.
 //
 // # Batches, holes and the horizon
 //
