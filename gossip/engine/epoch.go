@@ -48,10 +48,11 @@ func (e *Engine) newEpoch(now time.Time, newest clock.Replica, out *Output) {
 	if !e.epochAt.IsZero() && now.Sub(e.epochAt) < e.cfg.Timeout {
 		return
 	}
-	// Wall clocks step back: an earlier life, of which no one told, may have met the same epoch.
-	next := clock.Replica{Node: e.self.Node, Epoch: uint64(max(now.UnixMilli(), 0)) + uint64(e.cfg.Rand.Int63n(1<<5))}
-	if next.Epoch <= newest.Epoch {
-		next.Epoch = newest.Epoch + 1 + uint64(e.cfg.Rand.Int63n(1<<16))
+	// Who has met another life of its name has a clock that stepped back, or a double. Then
+	// there may be still others of which no one told, with epochs near this one.
+	next := clock.Replica{Node: e.self.Node, Epoch: max(uint64(max(now.UnixMilli(), 0)), newest.Epoch+1)}
+	if e.stolen || newest.Epoch > e.self.Epoch || next.Epoch == newest.Epoch+1 {
+		next.Epoch += uint64(e.cfg.Rand.Int63n(1 << 16))
 	}
 	self := e.replica(next)
 	if self == nil {

@@ -37,10 +37,12 @@ func (c *checker) checkCollected(n *Node, m *engine.Message) {
 	}
 }
 
-// collectedOver reports whether a dead update that supersedes e was collected, by floors.
+// collectedOver reports whether a dead update that supersedes e was collected, by floors
+// or because its replica has vanished.
 func (c *checker) collectedOver(n *Node, m model.Model, floors clock.Vector, o *retention, e *record) bool {
 	for t := range o.records { // order: it only asks whether there is one
-		if n.isDead(t) && t.Space == e.Space && t.Version <= floors.Version(t.Replica) && m.Supersedes(&t.Update, &e.Update) {
+		gone := t.Version <= floors.Version(t.Replica) || n.engine.IsVanished(t.Replica)
+		if gone && n.isDead(t) && t.Space == e.Space && m.Supersedes(&t.Update, &e.Update) {
 			return true
 		}
 	}

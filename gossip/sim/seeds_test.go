@@ -19,6 +19,8 @@ func TestSwarmSeedsOfModels(t *testing.T) {
 		{"set", 1284, "the oracle was given updates in another order than that of time, beside contexts that leave out what is dead"},
 		{"counter", 81, "a clock was too far ahead to be believed, and its replica had vanished"},
 		{"map", 1042, "an update came late to a node that had agreed that its replica may vanish, before it heard that it had"},
+		{"counter", 1317, "a new epoch was an earlier life's, of which nobody there had heard: the clock had stepped back"},
+		{"presence", 1053, "a withdrawal stayed over which a later one had been collected, whose replica had vanished"},
 	} {
 		t.Run(fmt.Sprint(tt.model, " ", tt.seed), func(t *testing.T) {
 			t.Parallel()
