@@ -105,66 +105,6 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	}
 }
 
-// agrees reports whether the peer's state is this node's, in all spaces, or in those that
-// both have models for: who relays the others has no state to compare, and would keep those
-// who find nobody for a rebase from giving up.
-func (e *Engine) agrees(theirs []SpaceHash, shared bool) bool {
-	if !shared && !e.allShared(theirs) {
-		return false
-	}
-	for _, h := range theirs {
-		s := e.spaces[h.Space]
-		if shared && (h.Relayed || s == nil || s.model == nil) {
-			continue
-		}
-		if s.hash != h.Hash {
-			return false
-		}
-	}
-	return true
-}
-
-// giveUp lets the horizon fall where what it names cannot come any more: of replicas
-// that are no member's, when all members know the same and have the same state (R12).
-func (e *Engine) giveUp(now time.Time) {
-	current := map[clock.Replica]bool{e.self: true}
-	for _, p := range e.peerOrder {
-		if !e.isMember(now, p) {
-			continue
-		}
-		if p.agreed != e.changes {
-			return
-		}
-		current[clock.Replica{Node: p.name, Epoch: p.epoch}] = true
-	}
-	for _, r := range e.order {
-		if r.horizon > r.version && !current[r.id] {
-			e.place(r, r.version, r.version)
-			e.stats.GivenUp++
-		}
-	}
-	if v := e.look(now); v.known == len(v.members)+1 { // and nobody else is known who may have more
-		for _, r := range e.order {
-			if !current[r.id] {
-				r.head = r.version
-			}
-		}
-		clear(e.heads)
-	}
-	if e.zombies && e.covers(e.doomedAt) {
-		e.zombies, e.reset = false, false // nobody is left who knows better
-		e.stats.GivenUp++
-	}
-}
-
-// giveUpAlone makes a node clean that nobody can rebase: it is the only one that is known.
-func (e *Engine) giveUpAlone(now time.Time) {
-	if e.zombies && e.behind == 0 && e.look(now).known == 1 {
-		e.zombies, e.reset = false, false
-		e.stats.GivenUp++
-	}
-}
-
 // mayRepair reports whether it is time for a repair with p.
 func (e *Engine) mayRepair(now time.Time, p *peer) bool {
 	return p.repair == nil && !now.Before(p.repairFrom)
