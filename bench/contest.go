@@ -36,6 +36,7 @@ type contestOptions struct {
 	nodes    int
 	rate     float64 // writes per second of all nodes
 	duration time.Duration
+	p99      time.Duration // maxrate: what takes longer is too much; 0: nothing is
 	runs     int
 	systems  []system
 	json     bool
@@ -66,6 +67,7 @@ func (c contest) parse(args []string, stdout io.Writer) (contestOptions, error) 
 	case "maxrate":
 		least = 0
 		fs.IntVar(&o.n, "n", o.n, "`keys` of each node (default two loads, 50,000 and 1,000)")
+		fs.DurationVar(&o.p99, "p99", 0, "a rate works only if 99 % of the writes are visible everywhere after this `time` (default any)")
 	default:
 		fs.IntVar(&o.n, "n", o.n, "`keys` of each node")
 	}
@@ -104,6 +106,8 @@ func (c contest) parse(args []string, stdout io.Writer) (contestOptions, error) 
 		return bad("-rate: %v, want 1 to %d writes per second", o.rate, maxRate)
 	case c.defaults.duration > 0 && (o.duration < time.Second/10 || o.duration > maxSpan):
 		return bad("-duration: %v, want 100ms to %v", o.duration, maxSpan)
+	case o.p99 < 0 || o.p99 > maxSpan:
+		return bad("-p99: %v, want 0 to %v", o.p99, maxSpan)
 	case !(o.network.loss >= 0 && o.network.loss <= 0.9):
 		return bad("-loss: %v, want 0 to 0.9", o.network.loss)
 	case o.runs < 1 || o.runs > maxRuns:

@@ -66,19 +66,22 @@ func TestMaxrateSearch(t *testing.T) {
 		name        string
 		start, most float64 // more than most does not converge
 		admitted    float64 // writers get no more than this
+		p99         time.Duration
 		want        float64
 	}{
-		{"up", 1000, 9000, math.Inf(1), 9000},
-		{"down", 1000, 100, math.Inf(1), 93.75},
-		{"held back", 1000, math.Inf(1), 5000, 5000},
-		{"never", 1000, 0, math.Inf(1), 0},
+		{"up", 1000, 9000, math.Inf(1), 0, 9000},
+		{"down", 1000, 100, math.Inf(1), 0, 93.75},
+		{"held back", 1000, math.Inf(1), 5000, 0, 5000},
+		{"never", 1000, 0, math.Inf(1), 0, 0},
+		{"soon enough", 1000, 9000, math.Inf(1), 3 * time.Millisecond, 3000},
 	} {
-		o := contestOptions{nodes: 2, rate: tt.start, progress: t.Output()}
+		o := contestOptions{nodes: 2, rate: tt.start, p99: tt.p99, progress: t.Output()}
 		tries := 0
 		got, err := o.search(t.Context(), 10, "x", func(rate float64) (result, error) {
 			tries++
 			r := newResult("", "x", 0, 2, 10)
 			r.Asked, r.Rate = number(rate), number(min(rate, tt.admitted))
+			r.P99 = r.Rate / 1000
 			r.Converged = rate <= tt.most
 			return r, nil
 		})

@@ -135,7 +135,8 @@
 // hundred is followed, more if that were less than a hundred per second. Looks are
 // 0.2 ms apart, later on 5 % of the age. What is not visible at the end counts with its
 // age. Converged means that 2 s after the last write all nodes show every key's last value.
-// Without a rate that works, maxrate reports 0.
+// Without a rate that works, maxrate reports 0. With -p99 a rate works only if times are
+// not longer than that.
 //
 // With -refuse-streams and -loss the network is a bad one from the moment at which nodes
 // begin to replicate: there are no connections, and what comes comes by datagrams in

@@ -40,7 +40,7 @@ func TestImpossible(t *testing.T) {
 		{"latency", "-duration", "0s"}, {"latency", "-duration", "-1s"}, {"latency", "-duration", "10"}, {"latency", "-duration", "2h"},
 		{"latency", "-loss", "0.2"}, {"latency", "-refuse-streams"}, {"latency", "-systems", "scuttlebutt", "-loss", "-0.1"}, {"latency", "-systems", "scuttlebutt", "-loss", "NaN"},
 		{"latency", "-systems", "scuttlebutt", "-loss", "1"}, {"idle", "-loss", "0.2"},
-		{"maxrate", "-n", "-1"}, {"maxrate", "-rate", "0.5"}, {"maxrate", "-nodes", "1"}, {"maxrate", "-duration", "1ms"},
+		{"maxrate", "-n", "-1"}, {"maxrate", "-rate", "0.5"}, {"maxrate", "-nodes", "1"}, {"maxrate", "-duration", "1ms"}, {"maxrate", "-p99", "-1s"}, {"latency", "-p99", "1s"},
 		{"idle", "-n", "0"}, {"idle", "-rate", "1"}, {"idle", "-duration", "1ms"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -64,7 +64,7 @@ func TestHelp(t *testing.T) {
 		{"limit -h", []string{"usage: bench limit", "-n ", "-runs", "-json"}},
 		{"catchup -h", []string{"usage: bench catchup", "-n ", "-nodes", "-runs", "-systems", "-json"}},
 		{"latency -h", []string{"usage: bench latency", "-n ", "-nodes", "-rate", "-duration", "-runs"}},
-		{"maxrate -h", []string{"usage: bench maxrate", "-n ", "-nodes", "-rate", "-duration", "-runs", "-refuse-streams", "-loss"}},
+		{"maxrate -h", []string{"usage: bench maxrate", "-n ", "-nodes", "-rate", "-duration", "-p99", "-runs", "-refuse-streams", "-loss"}},
 		{"idle -h", []string{"usage: bench idle", "-n ", "-nodes", "-duration", "-runs"}},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -12,7 +12,8 @@ within 2 s of the last write.
 
 usage: bench maxrate [flags]
 
-A rate that works is doubled, one that does not is halved, then the gap is narrowed. Each
+With -p99, a rate works only if 99 % of the writes are visible everywhere after that time
+at most. A rate that works is doubled, one that does not is halved, then the gap is narrowed. Each
 rate gets a cluster of its own. A system that makes writers wait is measured by what it
 lets them write.
 
@@ -47,8 +48,8 @@ const (
 	leastRate = 10   // writes per second: with less nothing works
 )
 
-// search returns the result with the largest rate at which all was visible in time;
-// without one, a rate of 0.
+// search returns the result with the largest rate at which all was visible in time, and
+// soon enough; without one, a rate of 0.
 func (o contestOptions) search(ctx context.Context, keys int, system string, try func(rate float64) (result, error)) (best result, err error) {
 	works, fails := 0.0, 0.0
 	best = newResult("", system, 0, o.nodes, keys)
@@ -59,10 +60,11 @@ func (o contestOptions) search(ctx context.Context, keys int, system string, try
 			return best, errors.Join(err, context.Cause(ctx))
 		}
 		o.tell(r)
-		if r.Converged && r.Rate >= best.Rate {
+		fits := r.Converged && (o.p99 == 0 || float64(r.P99) <= milliseconds(o.p99))
+		if fits && r.Rate >= best.Rate {
 			best = r
 		}
-		if r.Converged && float64(r.Rate) >= reached*rate {
+		if fits && float64(r.Rate) >= reached*rate {
 			works = rate
 		} else {
 			fails = rate
