@@ -9,7 +9,10 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-var _ model.Host = (*host)(nil)
+var (
+	_ model.Host      = (*host)(nil)
+	_ model.DraftHost = (*host)(nil)
+)
 
 // host is one space of a node, as its handle sees it.
 type host struct {
@@ -31,15 +34,40 @@ func (h *host) RUnlock(reader int) { h.node.mu.RUnlock(reader) }
 
 // Write implements model.Host.
 func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) error {
+	return h.submit(ctx, wait, request{f: f})
+}
+
+// WriteDraft implements model.DraftHost.
+func (h *host) WriteDraft(ctx context.Context, wait bool, d model.Draft) error {
+	return h.submit(ctx, wait, request{draft: d})
+}
+
+// request is what is to be written.
+type request struct {
+	f     func(*model.Tx) error // puts drafts; nil: there is one
+	draft model.Draft
+}
+
+// put puts the drafts.
+func (r *request) put(tx *model.Tx) error {
+	if r.f != nil {
+		return r.f(tx)
+	}
+	tx.Put(r.draft)
+	return nil
+}
+
+// submit does a write, when it is its turn.
+func (h *host) submit(ctx context.Context, wait bool, r request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := h.write(f, false)
+	err := h.write(&r, false)
 	for wait && errors.Is(err, ErrJoining) {
 		if err := h.node.awaitAdmission(ctx); err != nil {
 			return err
 		}
-		err = h.write(f, false)
+		err = h.write(&r, false)
 	}
 	switch {
 	case !errors.Is(err, ErrThrottled):
@@ -48,11 +76,11 @@ func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) er
 		h.node.throttle.refused.Add(1)
 		return err
 	}
-	return h.wait(ctx, f)
+	return h.wait(ctx, &r)
 }
 
 // wait does a write when it is its turn.
-func (h *host) wait(ctx context.Context, f func(*model.Tx) error) error {
+func (h *host) wait(ctx context.Context, r *request) error {
 	n := h.node
 	begin := time.Now()
 	defer func() { n.metrics.waited(time.Since(begin)) }()
@@ -66,12 +94,12 @@ func (h *host) wait(ctx context.Context, f func(*model.Tx) error) error {
 		return err
 	}
 	defer pass()
-	return h.write(f, true)
+	return h.write(r, true)
 }
 
 // write does a write unless it has to wait: for that it returns ErrThrottled. A
 // write that has waited goes through.
-func (h *host) write(f func(*model.Tx) error, waited bool) error {
+func (h *host) write(r *request, waited bool) error {
 	n := h.node
 	return n.do(func(now time.Time) (engine.Output, error) {
 		switch {
@@ -84,9 +112,8 @@ func (h *host) write(f func(*model.Tx) error, waited bool) error {
 		if !open && !n.throttle.hasUnsent(n.engine) {
 			return engine.Output{}, n.throttle.refuse(now)
 		}
-		h.tx.Reset()
 		defer h.tx.Reset()
-		if err := f(&h.tx); err != nil || len(h.tx.Drafts()) == 0 {
+		if err := r.put(&h.tx); err != nil || len(h.tx.Drafts()) == 0 {
 			return engine.Output{}, err
 		}
 		if !open && !n.throttle.isFree(n.engine, h.space, h.tx.Drafts()) {

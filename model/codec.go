@@ -27,13 +27,23 @@ func defaultCodec[V any]() Codec[V] {
 	return msgpackCodec[V]{}
 }
 
+// aliaser is a Codec whose encoding of a value is the value's own bytes.
+type aliaser[V any] interface {
+	// alias returns v's bytes without copying them.
+	alias(v V) []byte
+}
+
 type bytesCodec struct{}
+
+func (bytesCodec) alias(v []byte) []byte { return v }
 
 func (bytesCodec) Append(b []byte, v []byte) ([]byte, error) { return append(b, v...), nil }
 
 func (bytesCodec) Decode(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
 
 type stringCodec struct{}
+
+func (stringCodec) alias(v string) []byte { return bytesOf(v) }
 
 func (stringCodec) Append(b []byte, v string) ([]byte, error) { return append(b, v...), nil }
 

@@ -28,6 +28,13 @@ type StableHost interface {
 	Stable() clock.Timestamp
 }
 
+// DraftHost is a [Host] that takes a write which does not depend on the state as it is:
+// that costs less than a function.
+type DraftHost interface {
+	// WriteDraft is Host.Write for a function that puts d.
+	WriteDraft(ctx context.Context, wait bool, d Draft) error
+}
+
 // SeedHost is a [Host] that has a number for its models that nobody can guess. With one,
 // who chooses the keys of a [Map] cannot make it slow.
 type SeedHost interface {

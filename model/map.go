@@ -40,7 +40,9 @@ type Map[V any] struct {
 	Codec Codec[V]
 
 	host    Host
+	drafts  DraftHost // host, if it is one
 	codec   Codec[V]
+	plain   aliaser[V]      // codec, if it is one
 	index   index           // the retained update of every key, tombstones included
 	live    int             // entries of index that show
 	past    clock.Timestamp // what expires up to here does not show
@@ -82,7 +84,7 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 		if err != nil {
 			return err
 		}
-		tx.Put(Draft{Key: []byte(key), Value: b})
+		tx.Put(Draft{Key: bytesOf(key), Value: b})
 		return nil
 	})
 }
@@ -102,7 +104,7 @@ func (m *Map[V]) Delete(ctx context.Context, key string) error {
 	}
 	return m.host.Write(ctx, true, func(tx *Tx) error {
 		if m.visible(key) != nil {
-			tx.Put(Draft{Key: []byte(key), Kind: Tombstone})
+			tx.Put(Draft{Key: bytesOf(key), Kind: Tombstone})
 		}
 		return nil
 	})
@@ -191,12 +193,14 @@ func (m *Map[V]) Bind(h Host) error {
 		return errBound
 	}
 	m.host, m.codec = h, m.Codec
+	m.drafts, _ = h.(DraftHost)
 	if s, ok := h.(SeedHost); ok {
 		m.index.secret = secretOf(s.Seed())
 	}
 	if m.codec == nil {
 		m.codec = defaultCodec[V]()
 	}
+	m.plain, _ = m.codec.(aliaser[V])
 	return nil
 }
 
@@ -208,13 +212,26 @@ func (m *Map[V]) set(ctx context.Context, wait bool, key string, value V, ttl ti
 	if err != nil {
 		return err
 	}
-	return m.host.Write(ctx, wait, func(tx *Tx) error {
-		tx.Put(Draft{Key: []byte(key), Value: b, TTL: ttl})
-		return nil
-	})
+	d := Draft{Key: bytesOf(key), Value: b, TTL: ttl}
+	if m.drafts != nil {
+		return m.drafts.WriteDraft(ctx, wait, d)
+	}
+	return m.host.Write(ctx, wait, putting(d))
 }
 
+// putting returns a function that puts a draft.
+func putting(d Draft) func(*Tx) error {
+	return func(tx *Tx) error {
+		tx.Put(d)
+		return nil
+	}
+}
+
+// encode returns the encoding of a value, which may be the value's own bytes.
 func (m *Map[V]) encode(key string, value V) ([]byte, error) {
+	if m.plain != nil {
+		return m.plain.alias(value), nil
+	}
 	b, err := m.codec.Append(nil, value)
 	if err != nil {
 		return nil, fmt.Errorf("model: encode value of %q: %w", key, err)

@@ -118,7 +118,8 @@ type Typed interface {
 }
 
 // Draft is a write that has no identity yet: the engine gives it replica,
-// version and time. It owns its bytes: the writer must not change them afterwards.
+// version and time. Its key and value are the writer's again after the write: what is
+// issued has copies.
 type Draft struct {
 	Key     []byte
 	Value   []byte
@@ -128,16 +129,17 @@ type Draft struct {
 	TTL     time.Duration // from the update's own time until it expires; 0: never. Only for an Expirer
 }
 
-// Update returns the update that the draft becomes under this identity.
+// Update returns the update that the draft becomes under this identity, with a key and a
+// value of its own.
 func (d *Draft) Update(dot clock.Dot, at clock.Timestamp, space string) *Update {
-	u := &Update{
+	u := Update{
 		Dot: dot, Time: at, Space: space, Key: d.Key, Value: d.Value,
 		Kind: d.Kind, Context: d.Context, Deps: clock.NewDots(d.Deps),
 	}
 	if d.TTL > 0 {
 		u.Expires = at.Add(d.TTL)
 	}
-	return u
+	return u.Clone()
 }
 
 // Change is one update that altered a model's state, local or remote, or that

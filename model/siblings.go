@@ -138,3 +138,6 @@ func sortByKey(us []*Update) {
 
 // aliasOf returns bytes that never change as a string, without copying them.
 func aliasOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf returns a string as bytes without copying them: they must never change.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

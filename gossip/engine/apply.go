@@ -305,18 +305,8 @@ func (e *Engine) prepare(next []*model.Update) {
 
 // retain copies an update out of its message, names shared.
 func retain(r *replica, s *space, u *model.Update) *model.Update {
-	kept := copyOf(u)
+	kept := u.Clone()
 	kept.Replica, kept.Space = r.id, s.name
-	return kept
-}
-
-// copyOf returns a copy of an update with a key and a value of its own.
-func copyOf(u *model.Update) *model.Update {
-	kept, room := newRecord(len(u.Key) + len(u.Value))
-	*kept = *u
-	n := copy(room, u.Key)
-	copy(room[n:], u.Value)
-	kept.Key, kept.Value = room[:n:n], room[n:]
 	return kept
 }
 

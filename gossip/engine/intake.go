@@ -28,7 +28,7 @@ func (in *Intake) Own(m *Message) {
 		b := &m.Batches[i]
 		begin := len(in.all)
 		for j, u := range b.Updates {
-			o := in.hasher.own(copyOf(u))
+			o := in.hasher.own(u.Clone())
 			b.Updates[j] = o.update
 			in.all = append(in.all, o)
 		}
@@ -43,7 +43,7 @@ func (h *hasher) take(b *Batch, i int) owned {
 	if i < len(b.owned) && b.owned[i].update == u {
 		return b.owned[i]
 	}
-	return h.own(copyOf(u))
+	return h.own(u.Clone())
 }
 
 // own returns an update with its hashes.

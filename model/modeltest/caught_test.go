@@ -17,7 +17,6 @@ import (
 // laws that it says.
 func TestWrongModelsAreCaught(t *testing.T) {
 	t.Parallel()
-	reused := make([]byte, 1)
 	built, applied := 0, 0
 	for _, tt := range []struct {
 		name string
@@ -41,14 +40,6 @@ func TestWrongModelsAreCaught(t *testing.T) {
 				old.Time = 0
 			}
 		})},
-		{"a writer reuses a draft's bytes", modeltest.Immutability, run(func() modeltest.Config[*register] {
-			cfg := tables(newRegister)
-			cfg.Drafts = func(rng *rand.Rand, _ *register) []model.Draft {
-				reused[0] = byte('a' + rng.IntN(26))
-				return []model.Draft{{Key: []byte("k"), Value: reused}}
-			}
-			return cfg
-		}())},
 		{"Supersedes writes into an update", modeltest.Immutability, opinions(func(m *opinion, a, b *model.Update) bool {
 			a.Kind |= 1
 			return newer(a, b)

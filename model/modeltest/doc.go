@@ -63,7 +63,7 @@
 //   - Verification: a [model.Verifier] verifies all that is retained, and nothing else.
 //   - Determinism: the same calls have the same results. No clock, no chance, no
 //     order of a Go map; Value keeps to that, too.
-//   - Immutability: nobody writes into an update, nor into the bytes of a draft.
+//   - Immutability: nobody writes into an update.
 //   - Writing: local writes succeed, and drafts depend only on what their writer
 //     knows. With Config.Written, they show at their writer at once.
 //   - Locking: a handle calls its host as [model.Host] says. What would block a

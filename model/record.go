@@ -1,17 +1,26 @@
-package engine
-
-import "github.com/insecure-scuttlebutt/scuttlebutt/model"
+package model
 
 // record is an update and room for its key and value: one piece of memory instead of two
 // to get, and to look at when garbage is collected. They are needed for equally long.
 type record[Room any] struct {
-	update model.Update
+	update Update
 	room   Room
+}
+
+// Clone returns a copy of u with a key and a value of its own, which need no more memory than
+// it does: what they were copied from may change, or go.
+func (u *Update) Clone() *Update {
+	clone, room := newRecord(len(u.Key) + len(u.Value))
+	*clone = *u
+	n := copy(room, u.Key)
+	copy(room[n:], u.Value)
+	clone.Key, clone.Value = room[:n:n], room[n:]
+	return clone
 }
 
 // newRecord returns a zero update, and n bytes that live as long as it does. The rooms
 // are what fills the runtime's size classes beside an update of 136 bytes.
-func newRecord(n int) (*model.Update, []byte) {
+func newRecord(n int) (*Update, []byte) {
 	switch {
 	case n <= 24:
 		r := new(record[[24]byte])
@@ -47,5 +56,5 @@ func newRecord(n int) (*model.Update, []byte) {
 		r := new(record[[248]byte])
 		return &r.update, r.room[:n:n]
 	}
-	return new(model.Update), make([]byte, n)
+	return new(Update), make([]byte, n)
 }
