@@ -31,25 +31,56 @@ func (l *log) len() int { return l.count }
 
 // find returns where version is, or would be inserted: chunk i, entry j.
 func (l *log) find(version clock.Version) (i, j int, ok bool) {
-	i, _ = slices.BinarySearchFunc(l.chunks, version, func(c []entry, v clock.Version) int {
-		if c[len(c)-1].update.Version < v {
-			return -1
+	end := len(l.chunks)
+	for i < end { // the first chunk whose last version is not smaller; often the first of all
+		mid := i + (end-i)/2
+		if i == 0 && end == len(l.chunks) {
+			mid = 0
 		}
-		return 1
-	})
+		if c := l.chunks[mid]; c[len(c)-1].update.Version < version {
+			i = mid + 1
+		} else {
+			end = mid
+		}
+	}
 	if i == len(l.chunks) {
 		return i, 0, false
 	}
-	j, ok = slices.BinarySearchFunc(l.chunks[i], version, func(e entry, v clock.Version) int {
-		switch {
-		case e.update.Version < v:
-			return -1
-		case e.update.Version > v:
-			return 1
-		}
-		return 0
-	})
+	j, ok = place(l.chunks[i], version)
 	return i, j, ok
+}
+
+// guesses is how often place guesses.
+const guesses = 3
+
+// place returns where version is in a chunk, or would be inserted; it is not above the
+// last one. Versions are spread evenly, more or less: so it guesses where it is a few times
+// before it halves what is left.
+func place(c []entry, version clock.Version) (int, bool) {
+	low, high := c[0].update.Version, c[len(c)-1].update.Version
+	switch {
+	case low >= version:
+		return 0, low == version
+	case high == version:
+		return len(c) - 1, true
+	}
+	i, j := 1, len(c)-1 // before i all are smaller, low the last of them; from j on larger, high the first
+	for try := 0; i < j; try++ {
+		mid := i + (j-i)/2
+		if try < guesses {
+			mid = min(i-1+int((version-low)*clock.Version(j-i+1)/(high-low)&(chunkLen-1)), j-1)
+			mid = max(mid, i)
+		}
+		switch v := c[mid].update.Version; {
+		case v < version:
+			i, low = mid+1, v
+		case v > version:
+			j, high = mid, v
+		default:
+			return mid, true
+		}
+	}
+	return i, false
 }
 
 // get returns the entry with this version.
