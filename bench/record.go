@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 )
 
@@ -12,8 +11,21 @@ const (
 	valueBytes = 100
 )
 
-// recordKey is a node's i-th key.
-func recordKey(node, i int) string { return fmt.Sprintf("n%02d-%016d", node, i) }
+// recordKey is a node's i-th key: "n00-0000000000000000".
+func recordKey(node, i int) string {
+	b := [keyBytes]byte{0: 'n', 3: '-'}
+	digits(b[1:3], node)
+	digits(b[4:], i)
+	return string(b[:])
+}
+
+// digits fills b with the last digits of a number: formatting would take as long as a write.
+func digits(b []byte, n int) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+}
 
 // filler is what values are made of: random bytes, which no compression makes
 // smaller and no system has seen before.
