@@ -152,7 +152,7 @@ func (e *Engine) lacking(now time.Time, theirs []DigestEntry, limit int) (ask []
 		}
 		var known clock.Version
 		if i < len(e.order) && e.order[i].id == d.Replica {
-			if e.isHeld(now, e.order[i]) {
+			if e.isHeld(now, e.order[i]) || e.isStreamed(now, e.order[i]) {
 				continue
 			}
 			known = e.order[i].version

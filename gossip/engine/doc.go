@@ -300,11 +300,14 @@
 // [Engine.Room] says how much may be written here before more than a third of the links are
 // full, and more than that waits: the caller holds writers back, if it likes. A link that
 // takes nothing at all does not count after a second. Nothing else of live updates is
-// bounded by a budget, or counts for one: what they leave behind shows in digests, and flow
-// control sees it there.
+// bounded by a budget, or counts for one: what they leave behind for longer than an Interval
+// shows in digests, and flow control sees it there.
 //
 // While all wanted links are there, news do not bring rounds forward; they go on at their
-// own pace.
+// own pace. What its writer's link has brought within an Interval, without a gap, a node wants
+// from nobody else: its digests say so (DigestEntry.Held), so under load rounds neither bring
+// the same as links nor, from who does not know yet what closes them, open holes
+// (TestRoundsLeaveStreamsOut).
 //
 // In a cluster of more than Config.Mesh nodes each wants about log2 N + 3 links
 // ([Engine.Neighbours]), and nodes pass on what comes over a link, or in a small exchange.

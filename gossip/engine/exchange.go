@@ -173,7 +173,7 @@ func (e *Engine) begin(now time.Time, p *peer, out *Output) {
 	}
 	m.Cleaning = e.wantsCleaning(now)
 	m.Same = m.Cleaning && e.isDesperate(now)
-	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: p.mine.mine}
+	m.Digest = Digest{Full: true, Base: p.mine.at, Entries: e.withoutStreams(now, p.mine.mine)}
 	m.ReportSum, m.RetiredSum = e.reports.sum, e.retired.sum
 	m.Rates = e.rates(now)
 	p.mine.rates = m.Rates
@@ -216,7 +216,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	pending := e.pending(lacked)
 	e.share(now, p, false, ack.Rates, m.Rates, pending)
 	ack.Rates.Pending = uint32(min(pending, math.MaxUint32))
-	ack.Digest = Digest{Full: true, Base: x.at, Entries: x.mine}
+	ack.Digest = Digest{Full: true, Base: x.at, Entries: e.withoutStreams(now, x.mine)}
 	if ack.Cleaning = m.Cleaning && (e.Clean() || m.Same && (!e.zombies || e.isDesperate(now))) && e.serveCleaning(now, x); ack.Cleaning {
 		ack.Exceptions = e.exceptions()
 		x.told = ack.Exceptions

@@ -86,6 +86,7 @@ func (e *Engine) Links() int { return len(e.live.order) }
 // resetLink begins a new life of a link: of what was sent before nothing is known. What
 // comes from now on is sent, all else is left to exchanges.
 func (e *Engine) resetLink(peer string) {
+	e.stopStreams(peer)
 	l := e.live.links[peer]
 	if l == nil {
 		return

@@ -24,6 +24,7 @@ func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
 	before := e.versionsBefore(m)
 	e.applyAll(now, p, rest, nil, out)
 	e.noteSources(now, p, m, before, out)
+	e.noteStreamed(now, m)
 	e.stats.LiveApplied += e.stats.UpdatesApplied - applied
 	e.stats.LiveRedundant += e.stats.UpdatesRedundant - redundant
 	if e.misses(now, m) {

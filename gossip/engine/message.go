@@ -120,7 +120,7 @@ type Digest struct {
 // DigestEntry is one component of a digest.
 type DigestEntry struct {
 	clock.Entry
-	Held bool // the sender holds this replica back because its clock runs ahead: send nothing of it
+	Held bool // send nothing of this replica: the sender holds it back because its clock runs ahead, or gets it over a link
 }
 
 // Batch is a run of one replica's updates: "all I retain of this replica with

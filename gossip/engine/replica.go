@@ -29,6 +29,7 @@ type replica struct {
 	missed   int             // exchanges in a row that have brought news of it first
 	fresh    bool            // it is in Engine.live.fresh, from …
 	base     clock.Version   // … when this was the vector
+	streamed time.Time       // when a live message of its writer last brought what is new; zero: not since something was missing
 	held     time.Time       // apply nothing of it before: something about its next update must wait; zero: not held
 	awaited  clock.Dot       // … or, if this is not zero, before this is known
 }
