@@ -19,6 +19,7 @@ var (
 	_ Handle   = (*Map[int])(nil)
 	_ Typed    = (*Map[int])(nil)
 	_ Preparer = (*Map[int])(nil)
+	_ Finder   = (*Map[int])(nil)
 	_ Verifier = (*Map[int])(nil)
 
 	errBound = errors.New("model: handle is attached already")
@@ -33,7 +34,7 @@ var (
 //	err := node.Attach("colours", &colours)
 //
 // Before that it reads as empty. Once attached, methods are safe for concurrent
-// use. Apply, Discard, Supersedes and Bind are for the node.
+// use. Apply, Find, Discard, Supersedes and Bind are for the node.
 type Map[V any] struct {
 	// Codec encodes values. Nil: []byte and string are stored as they are,
 	// everything else as msgpack. Set it before attaching.
@@ -170,6 +171,9 @@ func (m *Map[V]) Apply(u *Update) Effect {
 
 // Prepare implements [Preparer].
 func (m *Map[V]) Prepare(u *Update) { m.touched ^= m.index.touch(keyOf(u)) }
+
+// Find implements [Finder].
+func (m *Map[V]) Find(key []byte) *Update { return m.index.get(aliasOf(key)) }
 
 // Discard implements [Model].
 func (m *Map[V]) Discard(u *Update) {

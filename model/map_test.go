@@ -229,3 +229,23 @@ func TestMapConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Find gives the update that a write would take the place of, a tombstone, too.
+func TestMapFind(t *testing.T) {
+	t.Parallel()
+	var m model.Map[string]
+	if u := m.Find([]byte("k")); u != nil {
+		t.Errorf("an empty map has %+v", u)
+	}
+	first, gone := update("a", 1, 1, "k", "v"), update("a", 2, 2, "k", "")
+	for _, u := range []*model.Update{first, gone} {
+		m.Apply(u)
+		if got := m.Find([]byte("k")); got != u {
+			t.Errorf("found %+v, want %+v", got, u)
+		}
+	}
+	m.Discard(gone)
+	if u := m.Find([]byte("k")); u != nil {
+		t.Errorf("found %+v, which was removed", u)
+	}
+}

@@ -52,6 +52,14 @@ type Preparer interface {
 	Prepare(u *Update)
 }
 
+// Finder is a Model that retains one update for each key.
+type Finder interface {
+	Model
+	// Find returns the retained update with a key, nil if there is none: a new one takes its
+	// place. It does not keep key.
+	Find(key []byte) *Update
+}
+
 // Effect is what integrating one update did. The zero value means: the update
 // is retained, and made nothing else redundant.
 type Effect struct {

@@ -368,9 +368,10 @@ func (e *Engine) forgetHeirs() {
 // discard removes a retained update from the log and from its model, without
 // another taking its place.
 func (e *Engine) discard(r *replica, en entry, out *Output) {
-	if s := e.spaces[en.update.Space]; s.model != nil {
+	s := e.spaces[en.update.Space]
+	if s.model != nil {
 		s.model.Discard(en.update)
 		s.show(nil, []*model.Update{en.update}, out)
 	}
-	e.forget(r, en.update)
+	e.forget(s, r, en.update)
 }

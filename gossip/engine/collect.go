@@ -108,8 +108,9 @@ func (e *Engine) collect(through clock.Timestamp) (more bool) {
 		if !ok || !e.spaces[u.Space].isDead(u) || deadSince(u) > through {
 			continue
 		}
-		e.spaces[u.Space].model.Discard(u)
-		e.forget(g.replica, u)
+		s := e.spaces[u.Space]
+		s.model.Discard(u)
+		e.forget(s, g.replica, u)
 		e.lift(g.replica, g.version)
 		e.collected = max(e.collected, g.time)
 		e.countCollected(u)
@@ -137,8 +138,9 @@ func (e *Engine) raiseFloor(r *replica, floor clock.Version, hlc clock.Timestamp
 		}
 	}
 	for _, u := range dead {
-		e.spaces[u.Space].model.Discard(u)
-		e.forget(r, u)
+		s := e.spaces[u.Space]
+		s.model.Discard(u)
+		e.forget(s, r, u)
 		e.countCollected(u)
 	}
 }

@@ -114,7 +114,7 @@ func (e *Engine) integrate(r *replica, s *space, o owned, out *Output) {
 			return
 		}
 		for _, d := range effect.Superseded {
-			e.drop(d, r, u.Version)
+			e.drop(s, d, r, u.Version)
 		}
 		s.show(u, effect.Superseded, out)
 	}
@@ -126,27 +126,26 @@ func (e *Engine) integrate(r *replica, s *space, o owned, out *Output) {
 	e.bury(r, u)
 }
 
-// drop takes an update out of the log that version of by made redundant.
-func (e *Engine) drop(u *model.Update, by *replica, version clock.Version) {
+// drop takes an update of a space out of the log that version of by made redundant.
+func (e *Engine) drop(s *space, u *model.Update, by *replica, version clock.Version) {
 	r := e.lookup(u.Replica)
 	if r == nil {
 		panic(fmt.Sprintf("engine: the model of %q superseded %v, which is not retained", u.Space, u.Dot))
 	}
 	alien := r.alien
-	e.forget(r, u)
+	e.forget(s, r, u)
 	if by == r && version > u.Version {
 		r.alien = alien
 	}
 	r.replaced.add(u.Version, by, version, len(e.order))
 }
 
-// forget takes an update of r out of the log.
-func (e *Engine) forget(r *replica, u *model.Update) {
+// forget takes an update of r in a space out of the log.
+func (e *Engine) forget(s *space, r *replica, u *model.Update) {
 	en, ok := r.log.remove(u.Version)
 	if !ok {
 		panic(fmt.Sprintf("engine: update %v of %q is not retained", u.Dot, u.Space))
 	}
-	s := e.spaces[u.Space]
 	account(s, e.hasher.ofEntry(en), -1)
 	if s.model == nil {
 		e.relayed--

@@ -16,6 +16,7 @@ type space struct {
 	expirer    model.Expirer   // model, if it is one
 	verifier   model.Verifier  // model, if it is one
 	preparer   model.Preparer  // model, if it is one
+	finder     model.Finder    // model, if it is one
 	modelType  string          // of the latest model that said so
 	past       clock.Timestamp // what expires up to here has: the model was told, and does not show it
 	limits     Limits
@@ -87,6 +88,7 @@ func (e *Engine) Attach(name string, m model.Model) error {
 	s.expirer, _ = m.(model.Expirer)
 	s.verifier, _ = m.(model.Verifier)
 	s.preparer, _ = m.(model.Preparer)
+	s.finder, _ = m.(model.Finder)
 	if t := typeOf(m); t != "" {
 		s.modelType = t
 	}
@@ -94,10 +96,10 @@ func (e *Engine) Attach(name string, m model.Model) error {
 		for _, u := range r.of(s) {
 			effect := m.Apply(u)
 			for _, d := range effect.Superseded {
-				e.drop(d, r, u.Version)
+				e.drop(s, d, r, u.Version)
 			}
 			if effect.Redundant {
-				e.forget(r, u)
+				e.forget(s, r, u)
 			} else {
 				e.bury(r, u)
 			}
@@ -123,7 +125,7 @@ func (e *Engine) Detach(name string) []*model.Update {
 	}
 	e.graves.keep(others)
 	e.alarms.keep(others)
-	s.model, s.expirer, s.verifier, s.preparer = nil, nil, nil, nil
+	s.model, s.expirer, s.verifier, s.preparer, s.finder = nil, nil, nil, nil, nil
 	e.relayed += s.updates
 	s.limits, s.past = Limits{}, 0
 	s.expiring, s.expired = s.expiring+s.expired, 0

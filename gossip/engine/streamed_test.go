@@ -27,7 +27,9 @@ func TestRoundsLeaveStreamsOut(t *testing.T) {
 	w.overwrite(300 * time.Millisecond)
 	exchanges := func(s engine.Stats) uint64 { return s.Exchanges.Started }
 	live := func(s engine.Stats) uint64 { return s.LiveApplied }
-	others := func(s engine.Stats) uint64 { return s.OpenHoles + s.UpdatesRedundant + s.UpdatesApplied - s.LiveApplied }
+	others := func(s engine.Stats) uint64 {
+		return s.OpenHoles + s.UpdatesRedundant + s.UpdatesApplied - s.LiveApplied
+	}
 	rounds, came, more := w.sum(exchanges), w.sum(live), w.sum(others)
 	w.overwrite(500 * time.Millisecond)
 	if n := w.sum(exchanges) - rounds; n < 8 {

@@ -8,9 +8,13 @@ import (
 )
 
 // Unsent reports whether this node has written a key of a space after a version of
-// its own: a new write to the key takes the place of that update, if it is retained. Of
-// very many keys it remembers those that were written last only.
+// its own: a new write to the key takes the place of that update, if it is retained. Where
+// the model cannot say that, of very many keys it remembers those that were written last only.
 func (e *Engine) Unsent(space string, key []byte, after clock.Version) bool {
+	if s := e.spaces[space]; s != nil && s.finder != nil {
+		u := s.finder.Find(key)
+		return u != nil && u.Replica == e.self && u.Version > after
+	}
 	self := e.lookup(e.self)
 	if self == nil {
 		return false
