@@ -300,11 +300,11 @@
 // [Engine.Room] says how much may be written here before more than a third of the links are
 // full, and more than that waits: the caller holds writers back, if it likes. A link that
 // takes nothing at all does not count after a second. Nothing else of live updates is
-// bounded by a budget, or counts for one: what they leave behind for longer than an Interval
+// bounded by a budget, or counts for one: what they leave behind for longer than two Intervals
 // shows in digests, and flow control sees it there.
 //
 // While all wanted links are there, news do not bring rounds forward; they go on at their
-// own pace. What its writer's link has brought within an Interval, without a gap, a node wants
+// own pace. What its writer's link has brought within two Intervals, without a gap, a node wants
 // from nobody else: its digests say so (DigestEntry.Held), so under load rounds neither bring
 // the same as links nor, from who does not know yet what closes them, open holes
 // (TestRoundsLeaveStreamsOut).

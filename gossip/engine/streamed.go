@@ -11,8 +11,12 @@ import (
 // what the writer is about to close.
 //
 // A link that loses something shows that by a gap, or it breaks; one that has nothing more
-// to say is not relied on after an Interval. A node that has been dirty for long, or waits to
+// to say is not relied on after two Intervals. A node that has been dirty for long, or waits to
 // be reset, takes what it can get (R5, R9).
+
+// relied returns for how long a link is relied on after it has brought something, which must not
+// have been made longer ago than that.
+func (e *Engine) relied() time.Duration { return 2 * e.cfg.Interval }
 
 // noteStreamed notes which batches of a live message were its sender's own, and applied to
 // their ends not long after it was made.
@@ -23,7 +27,7 @@ func (e *Engine) noteStreamed(now time.Time, m *Message) {
 		if r == nil || b.Replica != m.From {
 			continue
 		}
-		if r.streamed = (time.Time{}); r.version >= b.Through && now.Sub(m.HLC.Time()) < e.cfg.Interval {
+		if r.streamed = (time.Time{}); r.version >= b.Through && now.Sub(m.HLC.Time()) < e.relied() {
 			r.streamed = now
 		}
 	}
@@ -31,7 +35,7 @@ func (e *Engine) noteStreamed(now time.Time, m *Message) {
 
 // isStreamed reports whether a link to its writer brings what is new of a replica.
 func (e *Engine) isStreamed(now time.Time, r *replica) bool {
-	return !r.streamed.IsZero() && now.Sub(r.streamed) < e.cfg.Interval && e.live.links[r.id.Node] != nil &&
+	return !r.streamed.IsZero() && now.Sub(r.streamed) < e.relied() && e.live.links[r.id.Node] != nil &&
 		!e.zombies && !e.wantsCleaning(now) && !e.isCleaning(now)
 }
 
