@@ -118,7 +118,7 @@ type Status struct {
 	Addr    string
 	Clean   bool // the models' state is exact for everything in Vector (R4)
 	Vector  clock.Vector
-	Pending uint64               // versions that peers know and this node does not, as last seen
+	Pending uint64               // versions that peers know and this node does not, and links do not bring, as last seen
 	CatchUp CatchUp              // of a node that fetches much from one peer; zero: it does not
 	Peers   int                  // alive or suspect members besides this one
 	Links   int                  // connections over which live updates come and go

@@ -282,7 +282,7 @@ func (e *Engine) Stable() (through clock.Timestamp, why []string) { return e.sta
 func (e *Engine) Stats() Stats { return e.stats }
 
 // Pending returns how many versions peers were last seen to know that this
-// node does not.
+// node does not, and that links do not bring.
 func (e *Engine) Pending() uint64 {
 	var n uint64
 	for _, p := range e.peerOrder {
