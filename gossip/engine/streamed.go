@@ -7,8 +7,8 @@ import (
 
 // What a writer's link brings without a gap needs nobody else to bring it. While it comes,
 // this node tells the peers of its exchanges to leave it out, as what it holds back: under
-// load the same would come twice, and from others with open holes, for they have superseded
-// what the writer is about to close.
+// load they always know something that is on its way here, too, and would send it with open
+// holes (R4).
 //
 // A link that loses something shows that by a gap, or it breaks; one that has nothing more
 // to say is not relied on after two Intervals. A node that has been dirty for long, or waits to
@@ -49,8 +49,8 @@ func (e *Engine) stopStreams(peer string) {
 }
 
 // withoutStreams returns a digest that tells a peer to leave out what is streamed, and what
-// this node itself has written, of which the peer may soon have more than the digest says. The
-// entries stay as they are.
+// this node itself writes: where links bring that, the peer may have more of it than the digest
+// says by the time it answers. The entries stay as they are.
 func (e *Engine) withoutStreams(now time.Time, entries []DigestEntry) []DigestEntry {
 	shared := true
 	for i := range entries {
