@@ -104,7 +104,8 @@
 // Apply need not ask for the time.
 //
 // Implement [Verifier], so that a node notices when its memory fails, and mends it. A
-// model that looks for what it is given in a lot of memory may implement [Preparer].
+// model that looks for what it is given in a lot of memory may implement [Preparer], one that
+// retains one update for each key [Finder].
 //
 // Implement [Typed], so that nobody attaches another model to the same space elsewhere.
 //
@@ -116,10 +117,12 @@
 //
 // A host may know more, and a handle may ask for it in Bind: who it writes as
 // ([SelfHost]), up to when all members know everything ([StableHost]), who is there
-// ([MemberHost]), a number that nobody can guess ([SeedHost]). A model in which an update takes the place of what its writer has
-// seen, whatever the clocks say, carries a version vector of its key in
-// Update.Context, made of the dots that it replaces and of their contexts; [Set] and
-// [Register] share theirs in siblings.go.
+// ([MemberHost]), a number that nobody can guess ([SeedHost]). One may take a draft without
+// a function ([DraftHost]).
+//
+// A model in which an update takes the place of what its writer has seen, whatever the
+// clocks say, carries a version vector of its key in Update.Context, made of the dots that
+// it replaces and of their contexts; [Set] and [Register] share theirs in siblings.go.
 //
 // To let them watch it, implement [Watcher], which gathers changes and knows which
 // of them make others unnecessary, and range over Host.Watch, which waits.
