@@ -2,55 +2,58 @@ package main
 
 import (
 	"container/heap"
+	"math"
 	"sync"
 	"time"
 )
 
 // sampler measures how long writes take until they are visible on all nodes. It
-// looks at each sample on one node where it is missing, at first every fraction of
-// a millisecond, then after every 5 % of the sample's age: so it takes the same
-// small part of a processor whatever comes out.
+// looks at the key of a sample on one node where it is missing, at first every fraction of
+// a millisecond, then after every 5 % of the sample's age. Samples of one key share what is
+// seen: so it takes a small part of a processor, and is not late itself, whatever comes out.
 type sampler struct {
 	fleet fleet
 
 	mu      sync.Mutex
-	fresh   []*sample
+	fresh   []sample
 	stopped bool
 
 	done    sync.WaitGroup
-	pending samples   // the loop's until it has ended
-	taken   []float64 // milliseconds; the loop's, too
+	trails  map[string]*trail // by key; the loop's until it has ended, as is what follows
+	pending trails            // those with samples
+	taken   []float64         // milliseconds
 }
 
 // sample is a write that is followed.
 type sample struct {
-	key   string
-	seq   int
-	at    time.Time
-	nodes []int // where it is not visible yet
-	next  time.Time
+	writer int
+	key    string
+	seq    int
+	at     time.Time
+}
+
+// trail is what is known of one key.
+type trail struct {
+	seen    []int    // by node: the number of the write that was visible last; of its writer all
+	samples []sample // not visible everywhere yet, oldest first
+	next    time.Time
 }
 
 const sampleGrowth = 20 // the next look is after a twentieth of the age
 
 // startSampler begins to follow what add is called for.
 func startSampler(f fleet) *sampler {
-	s := &sampler{fleet: f}
+	s := &sampler{fleet: f, trails: map[string]*trail{}}
 	s.done.Go(s.loop)
 	return s
 }
 
-// add follows a write made at a moment by a node, whose own map has it.
+// add follows a write made at a moment by a node, whose own map has it. Later writes to a
+// key have larger numbers.
 func (s *sampler) add(writer int, key string, seq int, at time.Time) {
-	w := &sample{key: key, seq: seq, at: at, next: at}
-	for i := range s.fleet {
-		if i != writer {
-			w.nodes = append(w.nodes, i)
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fresh = append(s.fresh, w)
+	s.fresh = append(s.fresh, sample{writer, key, seq, at})
 }
 
 // end stops following and returns all times in milliseconds. Samples that are not
@@ -61,8 +64,10 @@ func (s *sampler) end() []float64 {
 	s.mu.Unlock()
 	s.done.Wait()
 	now := time.Now()
-	for _, w := range s.pending {
-		s.taken = append(s.taken, milliseconds(now.Sub(w.at)))
+	for _, t := range s.pending {
+		for _, w := range t.samples {
+			s.taken = append(s.taken, milliseconds(now.Sub(w.at)))
+		}
 	}
 	return s.taken
 }
@@ -74,7 +79,7 @@ func (s *sampler) loop() {
 		s.fresh = nil
 		s.mu.Unlock()
 		for _, w := range fresh {
-			heap.Push(&s.pending, w)
+			s.follow(w)
 		}
 		if stopped {
 			return
@@ -86,34 +91,62 @@ func (s *sampler) loop() {
 	}
 }
 
-// look looks for the first pending sample where it is still missing.
-func (s *sampler) look(now time.Time) {
-	w := s.pending[0]
-	for len(w.nodes) > 0 { // where one is missing, the others do not matter yet
-		if value, _ := s.fleet[w.nodes[0]].get(w.key); seqOf(value) < w.seq {
-			break
-		}
-		w.nodes = w.nodes[1:]
+// follow adds a sample to the trail of its key.
+func (s *sampler) follow(w sample) {
+	t := s.trails[w.key]
+	if t == nil {
+		t = &trail{seen: make([]int, len(s.fleet))}
+		t.seen[w.writer] = math.MaxInt
+		s.trails[w.key] = t
 	}
-	if len(w.nodes) == 0 {
-		s.taken = append(s.taken, milliseconds(time.Since(w.at)))
+	t.samples = append(t.samples, w)
+	if len(t.samples) == 1 {
+		t.next = w.at
+		heap.Push(&s.pending, t)
+	}
+}
+
+// look looks where the first pending sample, and others of its key, are still missing.
+func (s *sampler) look(now time.Time) {
+	t := s.pending[0]
+	for len(t.samples) > 0 && s.isVisible(t) {
+		s.taken = append(s.taken, milliseconds(time.Since(t.samples[0].at)))
+		t.samples = t.samples[1:]
+	}
+	if len(t.samples) == 0 {
 		heap.Pop(&s.pending)
 		return
 	}
-	w.next = now.Add(max(lookEvery, now.Sub(w.at)/sampleGrowth))
+	t.next = now.Add(max(lookEvery, now.Sub(t.samples[0].at)/sampleGrowth))
 	heap.Fix(&s.pending, 0)
+}
+
+// isVisible reports whether the oldest sample of a trail is visible everywhere. Where it is
+// missing on one node, the others do not matter yet.
+func (s *sampler) isVisible(t *trail) bool {
+	oldest := t.samples[0]
+	for i, seen := range t.seen {
+		if seen >= oldest.seq {
+			continue
+		}
+		value, _ := s.fleet[i].get(oldest.key)
+		if t.seen[i] = seqOf(value); t.seen[i] < oldest.seq {
+			return false
+		}
+	}
+	return true
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// samples is a heap of samples, the one to be looked at next on top.
-type samples []*sample
+// trails is a heap of trails, the one to be looked at next on top.
+type trails []*trail
 
-func (s samples) Len() int           { return len(s) }
-func (s samples) Less(i, j int) bool { return s[i].next.Before(s[j].next) }
-func (s samples) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s *samples) Push(x any)        { *s = append(*s, x.(*sample)) }
-func (s *samples) Pop() any {
+func (s trails) Len() int           { return len(s) }
+func (s trails) Less(i, j int) bool { return s[i].next.Before(s[j].next) }
+func (s trails) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s *trails) Push(x any)        { *s = append(*s, x.(*trail)) }
+func (s *trails) Pop() any {
 	old := *s
 	last := old[len(old)-1]
 	old[len(old)-1] = nil
