@@ -4,61 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport"
 )
-
-// receive gives arriving messages to the engine until the transport is closed. One is
-// decoded while the one before it is applied.
-func (n *Node) receive() {
-	in := inflow{turn: make(chan struct{}, 1)}
-	var other sync.WaitGroup
-	other.Go(func() { n.takeTurns(&in) })
-	n.takeTurns(&in)
-	other.Wait()
-	// Nobody else closes the transport but stop itself: it gave up.
-	if first, _ := n.stop(canceled(), n.failure()); first {
-		n.log.Error("node stopped", "error", n.Err())
-	}
-}
-
-// inflow is what those who decode messages agree on: who takes one out of the transport
-// deals with it when the one before it was dealt with. So they keep their order, and none
-// is handed from one goroutine to another.
-type inflow struct {
-	turn chan struct{} // capacity 1: full while one is taken out
-	last chan struct{} // closed when the last one that was taken out has been dealt with; nil: there was none
-}
-
-// takeTurns deals with every other message, or so.
-func (n *Node) takeTurns(in *inflow) {
-	decoder, intake := n.codec.Decoder(), n.engine.Intake()
-	for {
-		in.turn <- struct{}{}
-		p, ok := <-n.transport.Receive()
-		before, done := in.last, make(chan struct{})
-		in.last = done
-		<-in.turn
-		if !ok {
-			return
-		}
-		m, err := decoder.Decode(p.Bytes) // outside of all locks
-		if err == nil && m.CatchUp {
-			intake.Own(m)
-		}
-		if before != nil {
-			<-before
-		}
-		n.take(p, m, err)
-		close(done)
-		if p.Release != nil && (m == nil || m.Digest.Parts <= 1) { // the engine keeps parts
-			p.Release()
-		}
-	}
-}
 
 // take gives a message to the engine, unless it could not be decoded.
 func (n *Node) take(p transport.Packet, m *engine.Message, err error) {
