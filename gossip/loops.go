@@ -57,6 +57,7 @@ func (n *Node) sendLarge(s transport.FuncSender, e engine.Envelope) {
 	err := s.SendFunc(e.To, e.Size, func(b []byte) []byte {
 		longer := n.codec.Append(b, e.Message)
 		n.counters.sent(transport.Stream, e.Message.Kind, len(longer)-len(b))
+		n.encoded.add(e.Message)
 		return longer
 	})
 	if err != nil {

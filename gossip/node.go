@@ -85,6 +85,7 @@ type Node struct {
 	closed    error         // no more calls of the engine, and why
 
 	described described
+	encoded   encoded
 
 	wake   chan struct{} // capacity 1: the timer loop must look at engine.Next again
 	fresh  chan struct{} // capacity 1: there is something to feed links with
@@ -296,6 +297,7 @@ func (n *Node) locked(f func(now time.Time) (engine.Output, error)) (engine.Outp
 	if n.closed != nil {
 		return engine.Output{}, n.closed
 	}
+	n.encoded.reuse(n.engine)
 	now := time.Now()
 	out, err := f(now)
 	if n.joining != nil && !n.engine.IsJoining(now) {

@@ -300,6 +300,37 @@ func TestCatchUpOfSmallUpdates(t *testing.T) {
 	}
 }
 
+// A server makes the next messages of those that were given back, and all of them are right.
+func TestCatchUpReusesMessages(t *testing.T) {
+	t.Parallel()
+	const updates = 20_000
+	w := newWorld(t, 1, 1, engine.Config{Window: 1 << 20})
+	n := w.nodes[0]
+	drafts := make([]model.Draft, updates)
+	for i := range drafts {
+		drafts[i] = model.Draft{Key: fmt.Append(nil, i), Value: []byte("v")}
+	}
+	w.mustIssue(n, "s", drafts...)
+	give(t, w, n, syn(8))
+	pull := message(engine.Pull, 8)
+	pull.CatchUp, pull.Credit, pull.Digest.Entries = true, 1<<20, []engine.DigestEntry{known(n.e.Self(), 0)}
+	slices, next := map[**model.Update]bool{}, clock.Version(1)
+	for out := give(t, w, n, pull); len(out.Send) > 0; out = n.e.Tick(w.now) {
+		m := out.Send[0].Message
+		for _, u := range m.Batches[0].Updates {
+			if u.Version != next || string(u.Key) != fmt.Sprint(next-1) {
+				t.Fatalf("version %d with key %s, want %d", u.Version, u.Key, next)
+			}
+			next++
+		}
+		slices[&m.Batches[0].Updates[0]] = true
+		n.e.Reuse(m)
+	}
+	if next != updates+1 || len(slices) > 2 {
+		t.Errorf("%d updates in %d slices", next-1, len(slices))
+	}
+}
+
 // What makes no sense in a catch-up does no harm.
 func TestCatchUpNonsense(t *testing.T) {
 	t.Parallel()

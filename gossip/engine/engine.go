@@ -76,7 +76,8 @@ type Engine struct {
 	written written
 	changed []model.Change // of the latest Write: its memory is used again
 
-	shown []model.Change // what the latest Step returned: its memory is used again
+	shown  []model.Change // what the latest Step returned: its memory is used again
+	spares spares
 
 	interval time.Duration // between rounds, now
 	eager    int           // rounds to come that do not make interval longer

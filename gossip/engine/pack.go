@@ -31,7 +31,7 @@ func (e *Engine) pack(m *Message, all []candidate, theirs []DigestEntry, room in
 // packing begins to pack a message.
 func (e *Engine) packing(m *Message) *packing {
 	return &packing{
-		codec: e.cfg.Codec, hasher: e.hasher, max: e.cfg.MaxStream, usual: cmp.Or(int(e.updateSize), smallUpdate),
+		codec: e.cfg.Codec, hasher: e.hasher, spares: &e.spares, max: e.cfg.MaxStream, usual: cmp.Or(int(e.updateSize), smallUpdate),
 		m: m, size: e.cfg.Codec.Size(m),
 	}
 }
@@ -52,6 +52,7 @@ func (e *Engine) finishPacking(p *packing, base int, theirs []DigestEntry) packe
 type packing struct {
 	codec   Codec
 	hasher  *hasher
+	spares  *spares
 	max     int      // MaxStream
 	usual   int      // bytes of an update
 	m       *Message // without batches
@@ -136,7 +137,7 @@ func (p *packing) last(t *turn, limit int) *Batch {
 	if !t.open {
 		b := Batch{Replica: t.replica.id, From: t.from, Through: t.from, Floor: t.replica.floor}
 		if fit := max(limit-p.size, 0) / p.usual; fit > 0 {
-			b.Updates = make([]*model.Update, 0, min(fit+fit/8, t.most, t.replica.log.len(), int(t.end()-t.from)))
+			b.Updates = p.spares.take(min(fit+fit/8, t.most, t.replica.log.len(), int(t.end()-t.from)))
 		}
 		p.size = p.sizer.Begin(&b)
 		p.batches = append(p.batches, b)
