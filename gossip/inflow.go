@@ -43,7 +43,7 @@ type inflow struct {
 }
 
 // receive gives arriving messages to the engine until the transport is closed. While a
-// large one is applied, those after it are decoded, and their updates copied and hashed.
+// large one is applied, those after it are decoded, and their updates hashed.
 // A small one is dealt with where it was decoded, if none is before it.
 func (n *Node) receive() {
 	in := &inflow{node: n, free: make(chan *desk, desks), large: make(chan arrival, desks)}
@@ -77,7 +77,7 @@ func (n *Node) receive() {
 func (in *inflow) decode(p transport.Packet) arrival {
 	a := arrival{packet: p, desk: <-in.free}
 	a.message, a.err = a.desk.decoder.Decode(p.Bytes)
-	if a.err == nil && a.message.CatchUp {
+	if a.err == nil && a.message.CatchUp && a.message.Kind == engine.Push {
 		a.desk.intake.Own(a.message)
 	}
 	return a

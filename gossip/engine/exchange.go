@@ -11,8 +11,8 @@ import (
 )
 
 // Step handles a message. An error means that the message was refused and
-// nothing changed. The engine copies what it retains of a message, unless an [Intake]
-// has done that; only parts of a digest are kept as they are, until the others have come
+// nothing changed. The engine copies what it retains of a message that no [Intake] has
+// prepared; only parts of a digest are kept as they are, until the others have come
 // or for a Timeout: the caller must not use their buffer again.
 func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	clear(e.shown) // what it refers to may be garbage now

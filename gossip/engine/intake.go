@@ -3,8 +3,8 @@ package engine
 import "github.com/insecure-scuttlebutt/scuttlebutt/model"
 
 // Intake does, outside of its engine's lock, a part of what Step does with messages of
-// which all updates are likely to be new: it copies them out of the buffer, and hashes
-// them. It is not safe for concurrent use; an engine may have several.
+// which all updates are likely to be new: Step neither copies nor hashes them. It is not
+// safe for concurrent use; an engine may have several.
 type Intake struct {
 	hasher *hasher
 	all    []owned
@@ -19,18 +19,16 @@ type owned struct {
 // Intake returns a new intake for messages that Step is given.
 func (e *Engine) Intake() *Intake { return &Intake{hasher: newHasher(e.cfg.Cluster)} }
 
-// Own prepares a message that was decoded. Step must have handled it before Own is called
-// again.
+// Own prepares a message whose updates nobody else will use: the engine keeps them as they
+// are, with keys and values. Step must have handled it before Own is called again.
 func (in *Intake) Own(m *Message) {
 	clear(in.all)
 	in.all = in.all[:0]
 	for i := range m.Batches {
 		b := &m.Batches[i]
 		begin := len(in.all)
-		for j, u := range b.Updates {
-			o := in.hasher.own(u.Clone())
-			b.Updates[j] = o.update
-			in.all = append(in.all, o)
+		for _, u := range b.Updates {
+			in.all = append(in.all, in.hasher.own(u))
 		}
 		b.owned = in.all[begin:len(in.all):len(in.all)]
 	}

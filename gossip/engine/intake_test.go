@@ -19,6 +19,7 @@ func TestIntake(t *testing.T) {
 	first := fin(1, batch(r, updateOf(r, 1, "a"), dead), batch(o, updateOf(o, 1, "b"), updateOf(o, 2, "c")))
 	second := fin(2, engine.Batch{Replica: r, From: 2, Through: 4, Updates: []*model.Update{updateOf(r, 3, "d"), updateOf(r, 4, "e")}})
 	for _, m := range []*engine.Message{first, second} {
+		m.Kind, m.CatchUp = engine.Push, true
 		for i := range m.Batches {
 			for _, u := range m.Batches[i].Updates {
 				w.know(u)

@@ -137,6 +137,7 @@ func (s *Sim) arrive(p *packet) {
 	}
 	own := m.CatchUp && p.message == nil // as a node does
 	if own {
+		keep(m)
 		n.engine.Intake().Own(m)
 	}
 	out, err := n.engine.Step(n.Clock(), m)
@@ -152,6 +153,15 @@ func (s *Sim) arrive(p *packet) {
 	s.done(n, p, m, out)
 	if p.message == nil && m.Digest.Parts <= 1 && !own {
 		forget(m)
+	}
+}
+
+// keep makes the updates of a message copies of what they are.
+func keep(m *engine.Message) {
+	for i := range m.Batches {
+		for j, u := range m.Batches[i].Updates {
+			m.Batches[i].Updates[j] = u.Clone()
+		}
 	}
 }
 

@@ -56,6 +56,7 @@ func (r *reader) message(cluster string, m *engine.Message) {
 	f := r.upTo(maxFlags, "flags")
 	m.Same, m.Joining, m.Admits, m.Relays = f&flagSame != 0, f&flagJoining != 0, f&flagAdmits != 0, f&flagRelays != 0
 	m.Unsure, m.CatchUp = f&flagUnsure != 0, f&flagCatchUp != 0
+	r.keep = r.keeps && m.CatchUp && m.Kind == engine.Push
 	m.Cleaning = r.bool("cleaning")
 	m.Hashes = r.hashes()
 	m.ReportSum, m.Reports = r.reports()
@@ -338,6 +339,9 @@ func (r *reader) updates(out []*model.Update, replica clock.Replica, from, throu
 		return out
 	}
 	r.run.version, r.run.time, r.run.back = from, r.hlc, true
+	if r.keep {
+		return r.updatesToKeep(n, replica, through)
+	}
 	slab, refs := r.slab.take(n)
 	if out == nil {
 		out = refs
@@ -349,6 +353,19 @@ func (r *reader) updates(out []*model.Update, replica clock.Replica, from, throu
 		out = append(out, &slab[i])
 	}
 	return out
+}
+
+// updatesToKeep reads n updates into memory of their own.
+func (r *reader) updatesToKeep(n int, replica clock.Replica, through clock.Version) []*model.Update {
+	begin := len(r.kept)
+	for range n {
+		var u model.Update
+		if r.update(&u, replica, through); r.err != nil {
+			break
+		}
+		r.kept = append(r.kept, u.Clone())
+	}
+	return r.kept[begin:len(r.kept):len(r.kept)]
 }
 
 // reserve returns an empty slice with room for n, nil for none.

@@ -10,7 +10,8 @@ import (
 type Decoder struct {
 	codec *Codec
 	slab  slab
-	used  int // of slab, by the last message: all others are zero
+	used  int             // of slab, by the last message: all others are zero
+	kept  []*model.Update // of the last message, for its slices
 }
 
 // Decoder returns a new decoder for messages of the codec's cluster.
@@ -18,13 +19,18 @@ func (c *Codec) Decoder() *Decoder { return &Decoder{codec: c} }
 
 // Decode is [Codec.Decode], but the updates of a message and the slices of them, not their
 // keys and values, are only there until the next call, unless the message is a part of a
-// digest: the engine keeps those.
+// digest: the engine keeps those. The updates of a PUSH of a catch-up, not the slices, are
+// for the caller to keep, with keys and values of their own (see [engine.Intake]).
 func (d *Decoder) Decode(b []byte) (*engine.Message, error) {
 	clear(d.slab.updates[:d.used])
 	clear(d.slab.refs[:d.used])
-	r := reader{b: b, slab: d.slab}
+	clear(d.kept)
+	r := reader{b: b, slab: d.slab, keeps: true, kept: d.kept[:0]}
 	m, err := d.codec.decode(&r)
 	d.used = len(d.slab.updates) - len(r.slab.updates)
+	if d.kept = r.kept; cap(d.kept) > maxSlab {
+		d.kept = nil
+	}
 	switch {
 	case err == nil && m.Digest.Parts > 1:
 		d.slab, d.used = slab{}, 0

@@ -7,6 +7,7 @@ import (
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // reader decodes one message. After the first error every read returns zero
@@ -18,7 +19,10 @@ type reader struct {
 	err error
 
 	slab     slab
-	epoch    uint64 // the sender's: base of all others
+	keeps    bool            // the updates of a catch-up are for the caller to keep …
+	keep     bool            // … and this is one
+	kept     []*model.Update // these are they
+	epoch    uint64          // the sender's: base of all others
 	replicas []clock.Replica
 	spaces   []string
 	hlc      clock.Timestamp // base of the first update of each run
