@@ -303,7 +303,7 @@ func TestCatchUpOfSmallUpdates(t *testing.T) {
 // A server makes the next messages of those that were given back, and all of them are right.
 func TestCatchUpReusesMessages(t *testing.T) {
 	t.Parallel()
-	const updates = 20_000
+	const updates = 8_000
 	w := newWorld(t, 1, 1, engine.Config{Window: 1 << 20})
 	n := w.nodes[0]
 	drafts := make([]model.Draft, updates)

@@ -62,6 +62,7 @@ type Engine struct {
 	unfinished bool            // what is stable was too much to collect at once
 	scrubbed   clock.Dot       // the last update that was looked at again
 	scrubs     uint64          // how often all were
+	scrubPart  scrubPart       // how many at a time
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
 	unstable   []string        // why
@@ -115,16 +116,17 @@ func New(now time.Time, cfg Config) (*Engine, error) {
 	}
 	cfg = cfg.withDefaults()
 	e := &Engine{
-		cfg:      cfg,
-		self:     cfg.Self,
-		hasher:   newHasher(cfg.Cluster),
-		replicas: map[clock.Replica]*replica{},
-		spaces:   map[string]*space{},
-		peers:    map[string]*peer{},
-		heads:    map[clock.Replica]clock.Version{},
-		digestAt: ^uint64(0),
-		interval: cfg.Interval,
-		round:    now,
+		scrubPart: scrubPart{scrubUpdates, scrubBytes},
+		cfg:       cfg,
+		self:      cfg.Self,
+		hasher:    newHasher(cfg.Cluster),
+		replicas:  map[clock.Replica]*replica{},
+		spaces:    map[string]*space{},
+		peers:     map[string]*peer{},
+		heads:     map[clock.Replica]clock.Version{},
+		digestAt:  ^uint64(0),
+		interval:  cfg.Interval,
+		round:     now,
 	}
 	e.next = now.Add(time.Duration(cfg.Rand.Int63n(int64(cfg.Interval) + 1)))
 	e.exchanges = cfg.Rand.Uint64() >> 16 // unlikely to repeat those of an earlier incarnation

@@ -112,6 +112,9 @@ func HasVanished(t Retirement, epoch uint64) bool { return t.vanished(epoch) }
 // ScrubUpdates is how many updates Scrub looks at.
 const ScrubUpdates = scrubUpdates
 
+// SetScrub sets how many updates, and bytes of them, are looked at again at a time.
+func (e *Engine) SetScrub(updates, bytes int) { e.scrubPart = scrubPart{updates, bytes} }
+
 // Scrub looks at some of what is retained, as an exchange does that finds equal vectors.
 func (e *Engine) Scrub() { e.scrub(new(Output)) }
 

@@ -137,6 +137,7 @@ func TestLiveTree(t *testing.T) {
 	t.Parallel()
 	const nodes = 20
 	w := linked(t, 1, nodes, rare)
+	w.lax = true // for speed
 	w.faults.delay = 5 * time.Millisecond
 	links := 0
 	for _, n := range w.nodes {

@@ -18,14 +18,17 @@ const (
 	verifyEvery = 4
 )
 
+// scrubPart is so much of what is retained.
+type scrubPart struct{ updates, bytes int }
+
 // scrub compares retained updates with their content hashes and drops those that are
 // damaged: the state hash shows that, and a repair brings them back (R12). Without it a
 // flipped bit would stay, for state hashes are kept up to date, not summed up anew. It
 // looks at everything, or if that is too much, at the next part, round and round. What a
 // model does not hold any more it is given anew.
 func (e *Engine) scrub(out *Output) {
-	look := looking{Engine: e, updates: scrubUpdates, bytes: scrubBytes, every: 1}
-	if e.retained() > scrubUpdates {
+	look := looking{Engine: e, updates: e.scrubPart.updates, bytes: e.scrubPart.bytes, every: 1}
+	if e.retained() > e.scrubPart.updates {
 		look.every = verifyEvery
 	}
 	last := e.scrubbed // of the time before

@@ -112,14 +112,14 @@ func TestDamageIsFoundAtTheNextExchange(t *testing.T) {
 	}
 }
 
-// In a larger store it takes as many exchanges as there are parts of 16,384 updates, or of
-// 4 MiB, at most; and as four times all parts if only the model is damaged.
+// In a larger store it takes as many exchanges as there are parts, of so many updates, or
+// bytes of them, at most; and as four times all parts if only the model is damaged.
 func TestDamageInLargeStore(t *testing.T) {
 	t.Parallel()
-	many := func(c *couple) { c.nodes[0].fill(t, c.now, 24_000) }
+	many := func(c *couple) { c.nodes[0].fill(t, c.now, 1500) }
 	large := func(c *couple) {
 		for i := range 14 {
-			d := model.Draft{Key: fmt.Append(nil, i), Value: make([]byte, 500<<10)}
+			d := model.Draft{Key: fmt.Append(nil, i), Value: make([]byte, 32<<10)}
 			if _, err := c.nodes[0].Write(c.now, "map", []model.Draft{d}); err != nil {
 				t.Fatal(err)
 			}
@@ -133,6 +133,9 @@ func TestDamageInLargeStore(t *testing.T) {
 		"many bytes":   {large, [2]int{2, 2}},
 	} {
 		c := newCouple(t)
+		for _, n := range c.nodes {
+			n.SetScrub(1000, 256<<10)
+		}
 		tt.fill(c)
 		c.agree(t)
 		rng := rand.New(rand.NewSource(1))
