@@ -31,6 +31,7 @@ func (e *Engine) Step(now time.Time, m *Message) (Output, error) {
 	}
 	if m.From.Epoch < p.epoch {
 		e.onPast(now, p, m, &out)
+		e.beginAnew(now, &out) // to whom its life is over it cannot say that theirs is past
 		return out, nil
 	}
 	if p.epoch != 0 && p.epoch != m.From.Epoch {

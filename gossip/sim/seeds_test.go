@@ -20,6 +20,7 @@ func TestSwarmSeedsOfModels(t *testing.T) {
 		{"counter", 81, "a clock was too far ahead to be believed, and its replica had vanished"},
 		{"map", 1042, "an update came late to a node that had agreed that its replica may vanish, before it heard that it had"},
 		{"counter", 1317, "a new epoch was an earlier life's, of which nobody there had heard: the clock had stepped back"},
+		{"log", 98, "two took each other, one for an earlier life, the other for one that is over"},
 		{"presence", 1053, "a withdrawal stayed over which a later one had been collected, whose replica had vanished"},
 	} {
 		t.Run(fmt.Sprint(tt.model, " ", tt.seed), func(t *testing.T) {
