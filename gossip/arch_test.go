@@ -323,7 +323,7 @@ func TestTopLevel(t *testing.T) {
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
-		t.Skip("not a git checkout: ", err)
+		t.Skip("not a git checkout: ", err) // what belongs to the project is what git tracks
 	}
 	for _, bad := range checkTop(strings.Fields(string(out))) {
 		t.Error(bad)

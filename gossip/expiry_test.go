@@ -73,15 +73,15 @@ func TestExpiryEverywhere(t *testing.T) {
 			t.Errorf("what stays: %v, until %v", ok, at)
 		}
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
-		time.Sleep(time.Until(begin.Add(5 * time.Second)))
+		time.Sleep(time.Until(begin.Add(5 * time.Second))) // virtual time
 		watches := []*journal{keep(t.Context(), &a.m, model.WatchConfig{}), keep(t.Context(), &b.m, model.WatchConfig{})}
-		time.Sleep(4999 * time.Millisecond)
+		time.Sleep(4999 * time.Millisecond) // virtual time
 		for i, p := range []*peer{a, b} {
 			if got := watches[i].take(); got != "" || p.m.Len() != 2 {
 				t.Errorf("%s, a millisecond before: %d keys, %s", p.cfg.Name, p.m.Len(), got)
 			}
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // virtual time
 		for i, p := range []*peer{a, b} {
 			if got, want := watches[i].take(), `5s k gone, was "v", by ""`; got != want {
 				t.Errorf("%s has shown %s, want %s", p.cfg.Name, got, want)
@@ -101,7 +101,7 @@ func TestExpiryEverywhere(t *testing.T) {
 				t.Errorf("%s: %d expired, %d keys, want 1 and 1", p.cfg.Name, s.Expired, s.Keys())
 			}
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // virtual time
 		for _, w := range watches {
 			if got := w.take(); got != "" {
 				t.Errorf("later: %s", got)
@@ -124,11 +124,11 @@ func TestExpiredBeforeItCame(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = a.m.SetTTL(t.Context(), "l", "short", time.Second)
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // virtual time
 		w := keep(t.Context(), &b.m, withState)
 		net.Heal()
 		eventually(t, time.Minute, "b knows what has expired", func() bool { return b.m.Len() == 0 })
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		if got := w.take(); !strings.HasPrefix(got, "0s k=old; ") || !strings.HasSuffix(got, `k gone, was "old", by ""`) || strings.Count(got, ";") != 1 {
 			t.Errorf("b has shown %s, want that the old value went", got)
 		}

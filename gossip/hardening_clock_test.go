@@ -120,14 +120,14 @@ func TestFastClockIsHeld(t *testing.T) {
 		}
 		heard.mu.Unlock()
 
-		time.Sleep(time.Until(started.Add(skew - drift + 10*time.Second)))
+		time.Sleep(time.Until(started.Add(skew - drift + 10*time.Second))) // virtual time
 		for _, p := range peers {
 			if !has(&p.m, "shared", "future")() || !has(&p.m, "k", "future")() || p.version(self) != 2 {
 				t.Errorf("%s: %d of 2 held updates applied when their time had come", p.cfg.Name, p.version(self))
 			}
 		}
 		// Its key is theirs only with a clock beyond it: last writer wins (DESIGN §5).
-		time.Sleep(drift + time.Second)
+		time.Sleep(drift + time.Second) // virtual time
 		set(t, &b.m, "shared", "after")
 		eventually(t, 10*time.Second, "all agree on the last write", func() bool {
 			return agree(peers...)() && has(&c.m, "shared", "after")() && fast.vector() == c.Status().Vector.String()

@@ -133,7 +133,7 @@ func fork(t *testing.T, content string) bool {
 	if shown != content && shown != "content" {
 		t.Errorf("b shows %q", shown)
 	}
-	time.Sleep(time.Minute)
+	time.Sleep(time.Minute) // virtual time
 	eventually(t, time.Minute, "all agree", agree(peers...))
 	for _, p := range peers {
 		if !has(&p.m, "k", "content")() { // the owner lives: it has issued its own write again

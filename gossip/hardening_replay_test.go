@@ -106,7 +106,7 @@ func (r *replayed) replay(part []transport.Packet, between func()) {
 			}
 		}
 		synctest.Wait()
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // virtual time
 		between()
 	}
 }
@@ -138,7 +138,7 @@ func TestReplayOfAnHour(t *testing.T) {
 		for minute := range 60 {
 			for range 6 {
 				r.write()
-				time.Sleep(10 * time.Second)
+				time.Sleep(10 * time.Second) // virtual time
 			}
 			switch minute {
 			case 20:
@@ -156,7 +156,7 @@ func TestReplayOfAnHour(t *testing.T) {
 		}
 		r.net.SetFaults(memnet.Faults{})
 		r.settle(time.Minute)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		r.net.Tap(nil)
 
 		before, heap := map[string]string{}, heapInUse()

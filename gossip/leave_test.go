@@ -51,7 +51,7 @@ func TestLeaveAtOnce(t *testing.T) {
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")
 		set(t, &a.m, "k", "v")
 		eventually(t, 10*time.Second, "b has it", has(&b.m, "k", "v"))
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		start := time.Now()
 		if err := a.Leave(t.Context()); err != nil {
 			t.Error(err)
@@ -70,7 +70,7 @@ func TestLeaveGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{DetectAfter: time.Hour})
 		a, _ := startOn(t, net, "a"), startOn(t, net, "b")
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
 		set(t, &a.m, "k", "v")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -92,7 +92,7 @@ func TestLeaveWithoutDeadlineEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{DetectAfter: time.Hour})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
 		set(t, &a.m, "k", "v")
 		start := time.Now()
@@ -113,13 +113,13 @@ func TestCloseWhileLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{DetectAfter: time.Hour})
 		a, _ := startOn(t, net, "a"), startOn(t, net, "b")
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		net.SetFaults(memnet.Faults{Loss: 1, Streams: true})
 		set(t, &a.m, "k", "v")
 		left := make(chan error)
 		start := time.Now()
 		go func() { left <- a.Leave(context.Background()) }()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // virtual time
 		if err := a.m.Set(t.Context(), "k", "w"); !errors.Is(err, ErrClosed) {
 			t.Errorf("Set while leaving: %v, want ErrClosed", err)
 		}
@@ -150,7 +150,7 @@ func TestMemberEvents(t *testing.T) {
 			for e := range a.MemberEvents(ctx) {
 				got = append(got, fmt.Sprint(e.Name, " ", e.State, " ", e.Joined))
 				if a.Status(); slow { // the loop may call the node, and take its time
-					time.Sleep(time.Minute)
+					time.Sleep(time.Minute) // virtual time
 				}
 			}
 		}()
@@ -170,7 +170,7 @@ func TestMemberEvents(t *testing.T) {
 		startOn(t, net, "c")
 		expect("c alive true")
 		net.Partition([]string{"c"})
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		expect("c suspect false", "c failed false")
 		net.Heal()
 		expect("c alive false")
@@ -179,11 +179,11 @@ func TestMemberEvents(t *testing.T) {
 		expect("d alive true")
 		for range 3 { // the reader sleeps and misses that
 			net.Partition([]string{"c"})
-			time.Sleep(5 * time.Second)
+			time.Sleep(5 * time.Second) // virtual time
 			net.Heal()
 		}
 		net.Partition([]string{"d"})
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Minute) // virtual time
 		expect("d failed false")
 		cancel()
 		<-done
@@ -206,11 +206,11 @@ func TestLeaveOnABadNetwork(t *testing.T) {
 			for i := range others {
 				others[i] = startOn(t, net, fmt.Sprint("b", i), seeded)
 			}
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // virtual time
 			write := func(d time.Duration) {
 				for i := 0; busy && i < int(d/time.Millisecond); i++ {
 					set(t, &others[i%len(others)].m, fmt.Sprint("noise", i%100), fmt.Sprint(i))
-					time.Sleep(time.Millisecond)
+					time.Sleep(time.Millisecond) // virtual time
 				}
 			}
 			write(2 * time.Second)
@@ -225,7 +225,7 @@ func TestLeaveOnABadNetwork(t *testing.T) {
 				t.Error(err)
 			}
 			gaveUp := time.Since(start) >= handOver
-			time.Sleep(10 * time.Second)
+			time.Sleep(10 * time.Second) // virtual time
 			if n := others[0].Status().Vector.Version(a.Status().Self); n != 10 && !gaveUp {
 				t.Errorf("seed %d, busy %v: %d of 10 updates were handed over", seed, busy, n)
 			}

@@ -33,7 +33,7 @@ func TestLiveInALargeCluster(t *testing.T) {
 			for j, p := range peers {
 				set(t, &p.m, fmt.Sprint(i, " ", j), "v")
 			}
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond) // virtual time
 			synctest.Wait()
 			for _, p := range peers {
 				if got := p.m.Len(); got != (i+1)*nodes {

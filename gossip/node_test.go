@@ -54,7 +54,7 @@ func TestWriteWakesTheTimer(t *testing.T) {
 		net := memnet.New(memnet.Config{})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")
 		set(t, &b.m, "first", "v")
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10 * time.Minute) // virtual time
 		set(t, &a.m, "k", "v")
 		eventually(t, 100*time.Millisecond, "b has the write", has(&b.m, "k", "v"))
 	})
@@ -70,7 +70,7 @@ func TestLateJoinerGetsAll(t *testing.T) {
 			set(t, &a.m, fmt.Sprint("a", i), value)
 			set(t, &b.m, fmt.Sprint("b", i%100), value+fmt.Sprint(i))
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // virtual time
 		c := startOn(t, net, "c")
 		eventually(t, time.Minute, "c has all", func() bool { return c.m.Len() == 3100 })
 		eventually(t, time.Minute, "all agree", agree(a, b, c))
@@ -95,7 +95,7 @@ func TestSpaces(t *testing.T) {
 			n, _ := numC.Get("k")
 			return has(&textB, "k", "v")() && n == 7
 		})
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		// a is gone: c attaches what it has only relayed.
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestClosed(t *testing.T) {
 		net := memnet.New(memnet.Config{})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")
 		set(t, &a.m, "k", "v")
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) // virtual time
 		var late []MemberEvent
 		done := make(chan struct{})
 		go func() {
@@ -235,7 +235,7 @@ func TestConcurrently(t *testing.T) {
 						}
 						p.Status()
 						p.Members()
-						time.Sleep(time.Millisecond)
+						time.Sleep(time.Millisecond) // virtual time
 					}
 				})
 			}
@@ -293,8 +293,8 @@ func TestForeignMessages(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(time.Minute)
-		synctest.Wait() // nobody writes to the log
+		time.Sleep(time.Minute) // virtual time
+		synctest.Wait()         // nobody writes to the log
 		for _, r := range []reason{otherCluster, refused, malformed} {
 			if a.counters.dropped[r].Load() == 0 {
 				t.Errorf("no message was dropped for reason %v", r)

@@ -66,8 +66,8 @@ func TestQuota(t *testing.T) {
 				if err := a.m.Delete(t.Context(), "k2"); err != nil {
 					t.Errorf("delete: %v", err)
 				}
-				set(t, &a.m, "k3", "v") // there is room again
-				time.Sleep(2 * time.Second)
+				set(t, &a.m, "k3", "v")     // there is room again
+				time.Sleep(2 * time.Second) // virtual time
 				if tt.cfg.MaxKeys > 0 {
 					set(t, &a.m, "k4", "v") // in the place of what has expired
 				}

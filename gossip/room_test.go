@@ -16,7 +16,7 @@ import (
 func (p *peer) flood(t *testing.T, each int, d time.Duration) (refused int) {
 	t.Helper()
 	value := strings.Repeat("x", 1000)
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Millisecond) { // virtual time
 		for i := range each {
 			switch err := p.m.TrySet(t.Context(), fmt.Sprint(time.Now().UnixMicro(), " ", i), value); {
 			case errors.Is(err, ErrThrottled):
@@ -40,7 +40,7 @@ func TestFullLinksHoldWritersBack(t *testing.T) {
 				b := startOn(t, net, "b", func(c *Config) { c.Flow = flow })
 				set(t, &a.m, "first", "v")
 				eventually(t, 10*time.Second, "b has it, over a link", func() bool { return has(&b.m, "first", "v")() && a.Status().Links == 1 })
-				time.Sleep(5 * time.Second)
+				time.Sleep(5 * time.Second) // virtual time
 				const each = 20
 				burst := a.flood(t, each, grace)
 				after := a.flood(t, each, 300*time.Millisecond)
@@ -57,7 +57,7 @@ func TestFullLinksHoldWritersBack(t *testing.T) {
 					t.Errorf("at first %d writes were refused, then %d of %d; one waited for %v", burst, after, each*300, waited)
 				}
 				eventually(t, 20*time.Second, "both agree", agree(a, b))
-				time.Sleep(calm)
+				time.Sleep(calm) // virtual time
 				if again := a.flood(t, each, grace); again > 0 {
 					t.Errorf("of a burst after a calm %d were refused", again)
 				}
@@ -72,7 +72,7 @@ func TestOverwritingLittleIsFree(t *testing.T) {
 		net := memnet.New(memnet.Config{Faults: memnet.Faults{MinDelay: 50 * time.Millisecond}})
 		a, b := startOn(t, net, "a"), startOn(t, net, "b")
 		eventually(t, 10*time.Second, "there is a link", func() bool { return a.Status().Links == 1 && b.Status().Links == 1 })
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) // virtual time
 		value := strings.Repeat("x", 1000)
 		const keys, writes = 100, 200_000
 		for i := range writes {
@@ -80,7 +80,7 @@ func TestOverwritingLittleIsFree(t *testing.T) {
 				t.Fatalf("write %d: %v", i, err)
 			}
 			if i%200 == 0 {
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // virtual time
 			}
 		}
 		eventually(t, time.Second, "both agree", agree(a, b))

@@ -36,7 +36,7 @@ func start(t *testing.T, cfg gossip.Config) (*gossip.Node, *model.Map[string]) {
 
 func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) { // pace of polling real sockets
 		if time.Now().After(end) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}

@@ -113,7 +113,7 @@ func TestDetach(t *testing.T) {
 		if err := b.Attach("s", &b.m); err == nil {
 			t.Error("a handle was attached twice")
 		}
-		time.Sleep(30 * time.Second)
+		time.Sleep(30 * time.Second) // virtual time
 		var again model.Map[string]
 		if err := b.Attach("s", &again); err != nil {
 			t.Fatal(err)
@@ -181,13 +181,13 @@ func TestOtherTypeIsRefused(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		wrong(b, `"s" is a map at a, this is a other`)
 		if err := a.Detach("s"); err != nil {
 			t.Fatal(err)
 		}
 		wrong(a.Node, `"s" was a map here, this is a other`)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		var o other
 		if err := b.Attach("s", &o); err != nil {
 			t.Errorf("nobody attaches it any more: %v", err)
@@ -216,8 +216,8 @@ func TestConflictOfTypes(t *testing.T) {
 		var here model.Map[string]
 		attach(t, a.Node, "good", &here)
 		o.set(t, "k")
-		time.Sleep(time.Millisecond)
-		set(t, &a.m, "k", "v") // the last one for a map, but not the first one
+		time.Sleep(time.Millisecond) // virtual time
+		set(t, &a.m, "k", "v")       // the last one for a map, but not the first one
 		net.Heal()
 		conflict := func(n *Node) string {
 			for _, s := range n.Status().Spaces {
@@ -233,7 +233,7 @@ func TestConflictOfTypes(t *testing.T) {
 		}
 		set(t, &good, "k", "v")
 		eventually(t, time.Minute, "other spaces go on", has(&here, "k", "v"))
-		time.Sleep(5 * time.Minute)
+		time.Sleep(5 * time.Minute) // virtual time
 		got := scrape(t, registry)
 		if n := got[`scuttlebutt_type_conflicts_total{node="a"}`]; n != 1 {
 			t.Errorf("counted %v times", n)

@@ -43,7 +43,7 @@ func TestIdleClusterIsNotThrottled(t *testing.T) {
 		set(t, &peers[0].m, "first", "v")
 		eventually(t, 10*time.Second, "all agree", agree(peers...))
 		for range 3 {
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // virtual time
 			for i := range 5000 {
 				for _, p := range peers {
 					if err := p.m.TrySet(t.Context(), fmt.Sprint(p.cfg.Name, i), "value"); err != nil {
@@ -81,7 +81,7 @@ func testOverload(t *testing.T, flow FlowControl) {
 	for i := range nodes {
 		peers = append(peers, startOn(t, net, fmt.Sprint("n", i), narrow, func(c *Config) { c.Flow, c.Budget, c.RoundsOnly = flow, budget, true }))
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // virtual time
 	ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -96,7 +96,7 @@ func testOverload(t *testing.T, flow FlowControl) {
 	var behind []float64 // updates that a node lacks, worst
 	var before, after [nodes]clock.Version
 	for s := range seconds {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // virtual time
 		if s < 20 {
 			continue // both begin with a burst of a budget, and AIMD at 0
 		}

@@ -33,7 +33,7 @@ func pair(t *testing.T, change ...func(*Config)) (net *memnet.Network, a, b *pee
 	a, b = startOn(t, net, "a", change...), startOn(t, net, "b", change...)
 	set(t, &a.m, "first", "v")
 	eventually(t, 10*time.Second, "b has it", has(&b.m, "first", "v"))
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // virtual time
 	return net, a, b
 }
 
@@ -90,12 +90,12 @@ func TestTrySetIsRefused(t *testing.T) {
 			t.Errorf("rates %+v, want more desired than there is", r)
 		}
 		net.SetFaults(memnet.Faults{})
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // virtual time
 		if err := a.m.TrySet(t.Context(), "later", "v"); err != nil {
 			t.Errorf("TrySet a second later: %v", err)
 		}
 		eventually(t, 10*time.Second, "both agree", agree(a, b))
-		time.Sleep(30 * time.Second)
+		time.Sleep(30 * time.Second) // virtual time
 		if r := a.Status().Rates; r.Desired > 1 {
 			t.Errorf("rates %+v long after the last write", r)
 		}
@@ -128,7 +128,7 @@ func TestSetWaits(t *testing.T) {
 		if d := time.Since(begin); d != time.Microsecond {
 			t.Errorf("gave up after %v", d)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // virtual time
 		if !has(&a.m, "hopeless", "")() {
 			t.Error("a write was made that was given up")
 		}
@@ -213,7 +213,7 @@ func TestLoneSurvivorIsNotThrottled(t *testing.T) {
 		if err := b.Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // virtual time
 		begin := time.Now()
 		for i := range 10_000 {
 			set(t, &a.m, fmt.Sprint(i), "v")
@@ -258,7 +258,7 @@ func TestOverwritingUnsentIsFree(t *testing.T) {
 			t.Error("the last values did not arrive")
 		}
 		for a.m.TrySet(t.Context(), "exhaust 3", "v") == nil { // what was sent costs
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // virtual time
 		}
 	})
 }
@@ -304,7 +304,7 @@ func TestThrottleMetrics(t *testing.T) {
 		}
 		synctest.Wait()
 		waiting := scrape(t, registry)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // virtual time
 		got := scrape(t, registry)
 		for name, want := range map[string]float64{
 			`scuttlebutt_throttled_total{node="a"}`:          1,

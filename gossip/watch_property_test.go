@@ -105,7 +105,7 @@ func watchReplays(t *testing.T, rt *rapid.T) {
 		case 0:
 			begin(model.WatchConfig{State: true, Prefix: rapid.SampledFrom([]string{"", "a"}).Draw(rt, "prefix")})
 		case 1:
-			time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(rt, "ms")) * time.Millisecond)
+			time.Sleep(time.Duration(rapid.IntRange(1, 100).Draw(rt, "ms")) * time.Millisecond) // virtual time
 		case 2, 3, 4:
 			w := rapid.SampledFrom(watches).Draw(rt, "reader")
 			for range rapid.IntRange(1, 4).Draw(rt, "reads") {

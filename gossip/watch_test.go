@@ -133,9 +133,9 @@ func TestSlowWatch(t *testing.T) {
 				set(t, &a.m, fmt.Sprint("k", k), fmt.Sprint(round))
 			}
 			set(t, &a.m, "passing", "v")
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // virtual time
 			_ = a.m.Delete(t.Context(), "passing")
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // virtual time
 			if !fast.shows(t, &b.m)() || !agree(a, b)() {
 				t.Fatalf("round %d: a watch that stands still holds up others", round)
 			}
@@ -290,7 +290,7 @@ func TestManyWatches(t *testing.T) {
 							break
 						}
 					}
-					time.Sleep(time.Millisecond)
+					time.Sleep(time.Millisecond) // virtual time
 				}
 			})
 		}
@@ -302,7 +302,7 @@ func TestManyWatches(t *testing.T) {
 				} else {
 					_ = p.m.Update(ctx, key, func(old string, ok bool) string { return fmt.Sprint(i) })
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // virtual time
 			}
 		}
 		final := follow(ctx, &b.m, withState, nil, nil)

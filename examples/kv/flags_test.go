@@ -82,7 +82,7 @@ func TestGoodFlags(t *testing.T) {
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		t.Skip("no host name: ", err)
+		t.Skip("no host name: ", err) // the default name is the host name: there is none to test
 	}
 	if o, err := parseFlags(nil); err != nil || o.name != host || o.heartbeat != 15*time.Second || o.flow != gossip.FlowQuota {
 		t.Errorf("default name and heartbeat = %q, %v, %v; want %q, 15 s", o.name, o.heartbeat, err, host)

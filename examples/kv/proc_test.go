@@ -73,7 +73,7 @@ type proc struct {
 func launch(t *testing.T, name string, args ...string) *proc {
 	t.Helper()
 	if binary == "" {
-		t.Skip("end-to-end: not with -short")
+		t.Skip("end-to-end: not with -short") // it starts processes, which takes seconds
 	}
 	p := &proc{t: t, name: name, gossip: "127.0.0.1:0", http: "127.0.0.1:0", args: args}
 	p.start()

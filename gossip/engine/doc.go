@@ -39,10 +39,8 @@
 // [Intake], before it is handed to Step, beside whatever else the engine does; what was sent
 // may come back by [Engine.Reuse].
 // After a loss, the first message that does not follow on the last makes the receiver ask
-// anew from where it is; when nothing comes for a second, or the peer has failed, rounds go
-// on with another one. Rounds of the peer do not come between its last message and the
-// first PULL, unless that takes longer than answers do; then the receiver goes on in the
-// exchange that the peer has begun instead (TestCatchUpBesideRounds).
+// anew from where it is; when nothing comes for a second, as when a round of the peer came
+// before the first PULL, or the peer has failed, rounds go on with another one.
 //
 // A digest beside which the largest update would not fit into a stream message
 // goes as parts of one snapshot; the last part carries the updates. So do the
@@ -118,7 +116,7 @@
 // itself, or updates under its own identity that it never wrote, takes a new
 // epoch and issues its updates again (R1), at most once per Timeout. What it wrote
 // under a stolen identity it forgets and fetches again. The new epoch is the wall clock's
-// plus some milliseconds at random: the clock may have stepped back to the very millisecond
+// plus up to 65 s, at random: the clock may have stepped back to the very millisecond
 // of a life that nobody has told of yet (TestNewEpochIsNotTheClocks).
 //
 // Two contents of one dot are a fork: it is counted, and the larger hash stays, here

@@ -117,7 +117,7 @@ func TestUpdateSizeIsBound(t *testing.T) {
 		g := gen{t: t, hlc: m.HLC, wide: true}
 		b := g.batch(1)
 		if len(b.Updates) == 0 {
-			t.Skip()
+			t.Skip() // a draw without an update has nothing to measure
 		}
 		m.Batches = []engine.Batch{b}
 		took, bound := c.Size(m)-envelope, c.UpdateSize(b.Updates[0])

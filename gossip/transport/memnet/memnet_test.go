@@ -118,11 +118,11 @@ func TestDelayReorders(t *testing.T) {
 		for i := range 50 {
 			_ = es[0].Send("b", transport.Datagram, []byte{byte(i)})
 		}
-		time.Sleep(10*time.Millisecond - 1)
+		time.Sleep(10*time.Millisecond - 1) // virtual time
 		if got := drain(es[1]); len(got) != 0 {
 			t.Fatalf("before MinDelay: %v", got)
 		}
-		time.Sleep(20*time.Millisecond + 2)
+		time.Sleep(20*time.Millisecond + 2) // virtual time
 		synctest.Wait()
 		got := drain(es[1])
 		if len(got) != 50 || slices.IsSorted(got) {
@@ -138,7 +138,7 @@ func TestLatePacketMeetsRestartedNode(t *testing.T) {
 		_ = es[0].Send("b", transport.Datagram, []byte{1})
 		n.Crash("b")
 		b := join(t, n, "b")[0]
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // virtual time
 		if got := drain(b); len(got) != 1 {
 			t.Fatalf("restarted node got %v, want the message sent to its predecessor", got)
 		}
@@ -202,7 +202,7 @@ func TestDetector(t *testing.T) {
 				n := memnet.New(memnet.Config{DetectAfter: time.Second, RemoveAfter: time.Minute})
 				es := join(t, n, "a", "b")
 				for i, s := range tt.steps {
-					time.Sleep(s.wait)
+					time.Sleep(s.wait) // virtual time
 					synctest.Wait()
 					_, changed := es[0].Members()
 					before := state(es[0], "b")
@@ -239,7 +239,7 @@ func TestPartitionCutsWhatIsUnderWay(t *testing.T) {
 		_ = es[2].Send("b", transport.Stream, []byte{2})
 		n.Partition([]string{"a"}) // b and c are together on the other side
 		_ = es[0].Send("b", transport.Stream, []byte{3})
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // virtual time
 		synctest.Wait()
 		if got := drain(es[1]); !slices.Equal(got, []byte{2}) {
 			t.Errorf("b got %v, want [2]", got)

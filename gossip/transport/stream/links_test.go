@@ -177,7 +177,7 @@ func TestBackOff(t *testing.T) {
 			if err := near.Send("b", []byte("x")); err != nil {
 				t.Fatalf("after %v: %v", time.Since(begin), err)
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // virtual time
 		}
 		if n := dials.Load(); n < 20 || n > 70 {
 			t.Errorf("%d dials in a minute, want about one per 2 s, spread by half, and some more at the beginning", n)
@@ -186,7 +186,7 @@ func TestBackOff(t *testing.T) {
 			t.Errorf("%d of %d messages dropped, want all but those that wait for the next dial", n, sent)
 		}
 		up.Store(1)
-		time.Sleep(4 * time.Second)
+		time.Sleep(4 * time.Second) // virtual time
 		for len(received) > 0 {
 			<-received
 		}

@@ -158,7 +158,7 @@ func (n *node) reach(to *node, msg string) {
 // eventually waits for what nothing announces.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) { // pace of polling real sockets
 		if time.Now().After(deadline) {
 			t.Fatalf("waiting in vain: %s", what)
 		}

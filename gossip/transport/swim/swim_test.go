@@ -71,7 +71,7 @@ func await(t *testing.T, tr transport.Transport, name string, want transport.Sta
 // eventually waits for what nothing announces.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) { // pace of polling real sockets
 		if time.Now().After(deadline) {
 			t.Fatalf("waiting in vain: %s", what)
 		}
