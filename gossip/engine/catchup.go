@@ -55,6 +55,14 @@ func (e *Engine) isBulk(versions uint64) bool {
 	return versions > uint64(min(bulk, e.cfg.Window/smallUpdate))
 }
 
+// versionsOf counts the versions that are to come of candidates.
+func versionsOf(all []candidate) (n uint64) {
+	for _, c := range all {
+		n += uint64(c.replica.version - c.from)
+	}
+	return n
+}
+
 // CatchUp is how far a node has got that catches up. The zero value means that it does
 // not, or with nobody in particular.
 type CatchUp struct {
@@ -122,6 +130,14 @@ func (e *Engine) fitEntries(pull *Message, ask []DigestEntry, limit int) {
 	pull.Digest.Entries = ask[:fit]
 }
 
+// breakOff ends a catch-up in an exchange that the peer began and has forgotten, for it
+// begins another one: there it can go on.
+func (e *Engine) breakOff(p *peer) {
+	if c := &e.catchup; c.paced && c.peer == p && p.its != nil && p.its.id == c.exchange {
+		*c = catchup{}
+	}
+}
+
 // onPortion goes on after one message of a catch-up was applied.
 func (e *Engine) onPortion(now time.Time, p *peer, x *exchange, m *Message, was applied, out *Output) {
 	c := &e.catchup
@@ -164,6 +180,7 @@ type turnOf struct {
 // turn.
 func (e *Engine) onGrant(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	s := x.serving
+	x.toPull = false
 	if s == nil {
 		s = &serving{portion: max(1, min(chunk, int(m.Credit)/portions))}
 		x.serving = s

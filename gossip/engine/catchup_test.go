@@ -165,6 +165,46 @@ func TestCatchUpServerDies(t *testing.T) {
 	}
 }
 
+// Rounds of the server do not break off the exchange in which a newcomer is about to catch
+// up. If its first PULL takes very long they do: then the newcomer goes on in the next one, and
+// does not wait for what will never come.
+func TestCatchUpBesideRounds(t *testing.T) {
+	t.Parallel()
+	for lag, exchanges := range map[time.Duration]int{10 * time.Millisecond: 1, 100 * time.Millisecond: 2} {
+		t.Run(lag.String(), func(t *testing.T) {
+			w, old, young := newcomers(t, 1, 1)
+			server, n := old[0].e, young[0].e
+			pulls := map[uint64]bool{} // exchanges in which the newcomer caught up
+			slow := false
+			w.spy = func(m *engine.Message, d *delivery) bool {
+				if slow = m.Kind == engine.Pull && m.CatchUp && len(pulls) == 0; slow {
+					server.Hurry(w.now)
+				}
+				if m.Kind == engine.Pull && m.CatchUp {
+					pulls[m.Exchange] = true
+				}
+				return true
+			}
+			w.lag = func(string, string, bool) time.Duration {
+				if slow {
+					return lag
+				}
+				return 10 * time.Millisecond
+			}
+			server.SetPeer(w.now, young[0].name, engine.PeerAlive) // only the server begins exchanges
+			w.until(time.Minute, "the newcomer catches up", func() bool { return n.CatchUp(w.now) != engine.CatchUp{} })
+			start := w.now
+			w.until(time.Minute, "the newcomer has everything", func() bool { return w.knowAll(young[0]) })
+			if len(pulls) != exchanges {
+				t.Errorf("it caught up in %d exchanges, want %d", len(pulls), exchanges)
+			}
+			if d := w.now.Sub(start); d > 500*time.Millisecond {
+				t.Errorf("it took %v", d)
+			}
+		})
+	}
+}
+
 // Who serves several newcomers gives each of them a part in turn.
 func TestCatchUpIsFair(t *testing.T) {
 	t.Parallel()

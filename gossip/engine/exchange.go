@@ -196,6 +196,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	if x.theirs == nil {
 		x.theirs = []DigestEntry{}
 	}
+	e.breakOff(p)
 	p.its = x
 	ack := e.message(now, p, Ack, x.id)
 	ack.Credit = e.credit(now, p, x.id)
@@ -311,6 +312,7 @@ func (e *Engine) onAck(now time.Time, p *peer, m *Message, out *Output) {
 	e.keepCleaning(now, p, x.id)
 	e.applyAll(now, p, m, x.theirs, out)
 	lacked := e.lackedBy(x.theirs)
+	x.toPull = m.Credit > 0 && !x.narrow && e.isBulk(versionsOf(lacked))
 	e.share(now, p, true, x.rates, m.Rates, max(e.pending(lacked), int(m.Rates.Pending)))
 	e.finish(now, p, x, m, lacked, out)
 	e.goOn(now, p, x, true, out)

@@ -60,6 +60,7 @@ type exchange struct {
 	base   uint64        // the peer's Base of theirs
 	sent   int           // bytes of batches sent
 	done   bool          // counted; the peer may still pull
+	toPull bool          // … and is likely to catch up in it
 	narrow bool          // its messages are to fit into datagrams
 	rates  Rates         // what the SYN said of this node's
 
@@ -129,7 +130,8 @@ func (p *peer) answersAfter(d time.Duration) {
 
 // isBusy reports whether an exchange with p may still be answered: a new one
 // would break it off. An answer is waited for four times as long as usual, and
-// for at most an Interval; catching up, in either direction, goes on for longer.
+// for at most an Interval, and so is the first PULL of a peer that lacks much; catching up,
+// in either direction, goes on for longer.
 func (e *Engine) isBusy(now time.Time, p *peer) bool {
 	if c := &e.catchup; c.paced && c.peer == p && c.isActive(now) {
 		return true
@@ -137,7 +139,7 @@ func (e *Engine) isBusy(now time.Time, p *peer) bool {
 	if p.mine != nil && p.mine.serving != nil && len(p.mine.serving.left) > 0 && now.Sub(p.mine.active) < stall {
 		return true
 	}
-	if p.mine == nil || p.mine.done {
+	if p.mine == nil || p.mine.done && !p.mine.toPull {
 		return false
 	}
 	patience := e.cfg.Interval

@@ -58,8 +58,8 @@ func (e *Engine) goOn(now time.Time, p *peer, x *exchange, moved bool, out *Outp
 		return
 	}
 	if c := &e.catchup; c.peer == p && (!c.paced || c.exchange == x.id) {
-		if c.paced && versions == 0 {
-			e.hurry(now) // others may have still more
+		if c.paced {
+			e.hurry(now) // others may have still more, or the peer has forgotten this exchange
 		}
 		*c = catchup{}
 	}

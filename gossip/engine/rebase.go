@@ -38,7 +38,7 @@ type rebase struct {
 // has not heard of all that has vanished here may be clean because it knows nothing: it
 // cannot tell what this node missed.
 func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Message) bool {
-	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, nil, nil) {
+	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, m.Exceptions, nil) {
 		return false
 	}
 	unfit := !e.vouchedFor(m.Hashes) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs) || m.RetiredSum != e.retired.sum)

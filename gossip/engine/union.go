@@ -161,6 +161,9 @@ func (e *Engine) wanted(s *space, step *RepairStep) []*model.Update {
 // versions that this one covers: the model decides whether they count (R12).
 // Nothing is removed because it is absent elsewhere.
 //
+// What was collected here is not retained again, but what it supersedes goes: between two
+// dirty nodes that may be back, and the other, which has the tombstone, never takes it.
+//
 // What was collected here may hide in what a dirty node sends, or one that has not
 // heard of it yet: clean tells whether both were clean when the repair began, and
 // lifts how often a floor had risen here then.
@@ -170,7 +173,7 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 	}
 	for _, u := range updates {
 		r := e.lookup(u.Replica)
-		if r == nil || r.over || u.Space != s.name || u.Version > r.version || s.isDead(u) && u.Version <= r.floor {
+		if r == nil || r.over || u.Space != s.name || u.Version > r.version {
 			continue
 		}
 		content := e.hasher.content(u)
@@ -181,9 +184,16 @@ func (e *Engine) unite(now time.Time, s *space, updates []*model.Update, clean b
 			}
 			continue
 		}
+		retained := s.updates
+		e.integrate(r, s, e.hasher.ofEntry(entry{retain(r, s, u), content}), out)
+		if en, ok := r.log.get(u.Version); ok && u.Version <= r.floor && s.isDead(u) {
+			e.discard(r, en, out)
+			if s.updates == retained {
+				continue
+			}
+		}
 		e.stats.Repaired++
 		e.stats.RepairedBytes += uint64(bytesOf(u))
-		e.integrate(r, s, e.hasher.ofEntry(entry{retain(r, s, u), content}), out)
 		if clean {
 			continue
 		}

@@ -22,6 +22,7 @@ func TestSwarmSeedsOfModels(t *testing.T) {
 		{"counter", 1317, "a new epoch was an earlier life's, of which nobody there had heard: the clock had stepped back"},
 		{"log", 98, "two took each other, one for an earlier life, the other for one that is over"},
 		{"presence", 1053, "a withdrawal stayed over which a later one had been collected, whose replica had vanished"},
+		{"presence", 1859, "of the last two, both dirty, one had collected what the other had not, and had back what that supersedes"},
 	} {
 		t.Run(fmt.Sprint(tt.model, " ", tt.seed), func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +53,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{402297, "a node was rebased on a newcomer that was clean because it knew nothing, not even what was over"},
 		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
+		{1929, "a table had no room for what a dirty node said is missing, and was rebased on it"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
 			t.Parallel()
