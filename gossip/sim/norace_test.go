@@ -2,5 +2,9 @@
 
 package sim_test
 
-// defaultSeeds is how many seeds the swarm tries.
-const defaultSeeds = 200
+// How many seeds and nodes the swarms and the test of churn try when nothing is said.
+const (
+	defaultSeeds      = 200
+	defaultModelSeeds = 5
+	defaultChurn      = 100
+)

@@ -20,7 +20,7 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-var modelSeeds = flag.Int("model-seeds", 5, "how many seeds the swarm of each model tries")
+var modelSeeds = flag.Int("model-seeds", defaultModelSeeds, "how many seeds the swarm of each model tries")
 
 // workload is how a swarm uses one type of model.
 type workload struct {

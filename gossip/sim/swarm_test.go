@@ -12,7 +12,7 @@ import (
 var (
 	seeds     = flag.Int("seeds", defaultSeeds, "how many seeds the swarm tries")
 	firstSeed = flag.Int64("first", 0, "the swarm's first seed")
-	churn     = flag.Int("churn", 100, "how many nodes come and go in the test of churn")
+	churn     = flag.Int("churn", defaultChurn, "how many nodes come and go in the test of churn")
 	showTrace = flag.Bool("trace", false, "the swarm writes its traces to standard output")
 )
 

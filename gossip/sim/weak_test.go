@@ -23,8 +23,8 @@ func TestSwarmFindsWeakEngines(t *testing.T) {
 		{"no gap check", weakness{tamper: bridgeGaps}, 0, 40},
 		{"order within a replica broken", weakness{tamper: skipUpdates}, 0, 40},
 		{"collection after a grace period", weakness{unsafe: engine.Unsafe{Grace: time.Second}}, 0, 40},
-		{"clock of updates alone", weakness{unsafe: engine.Unsafe{OwnClock: true}}, 31, 400},
-		{"state hashes compared though dirty", weakness{tamper: hideExceptions}, 40, 100},
+		{"clock of updates alone", weakness{unsafe: engine.Unsafe{OwnClock: true}}, 31, 1000},
+		{"state hashes compared though dirty", weakness{tamper: hideExceptions}, 40, 1000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
