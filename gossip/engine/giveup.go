@@ -44,14 +44,16 @@ func (e *Engine) giveUp(now time.Time) {
 			e.stats.GivenUp++
 		}
 	}
-	if v := e.look(now); v.known == len(v.members)+1 { // and nobody else is known who may have more
-		for _, r := range e.order {
-			if !current[r.id] {
-				r.head = r.version
-			}
-		}
-		clear(e.heads)
+	v := e.look(now)
+	if v.known > len(v.members)+1 {
+		return // somebody else is known, who may have more
 	}
+	for _, r := range e.order {
+		if !current[r.id] {
+			r.head = r.version
+		}
+	}
+	clear(e.heads)
 	if e.zombies && e.covers(e.doomedAt) {
 		e.zombies, e.reset = false, false // nobody is left who knows better
 		e.stats.GivenUp++
