@@ -11,6 +11,7 @@ import (
 // needs to find out; nothing that is under way with the later life is touched. This node
 // may be in the same position, and find it out from that life only.
 func (e *Engine) onPast(now time.Time, p *peer, m *Message, out *Output) {
+	e.takeRetirements(now, m.Retired, out) // they hold whoever says so
 	digest := e.current(m.Digest.Entries)
 	e.hearHeads(digest)
 	e.meetSelf(now, digest, out)

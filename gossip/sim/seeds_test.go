@@ -53,6 +53,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{402297, "a node was rebased on a newcomer that was clean because it knew nothing, not even what was over"},
 		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
 		{807498, "two that were dirty gave up waiting for a reset while a partition hid those who were clean"},
+		{825786, "two took each other, one for an earlier life, the other for one that is over, and only the other could know"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 		{1929, "a table had no room for what a dirty node said is missing, and was rebased on it"},
 	} {
