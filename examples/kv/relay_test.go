@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -25,21 +27,24 @@ func launchBehind(t *testing.T, name string, args ...string) (*proc, *relay) {
 	return launch(t, name, append(args, "-bind", r.backend, "-advertise", r.addr)...), r
 }
 
-// freePort returns an address of which neither the UDP nor the TCP port is in use.
+// freePort returns an address of which neither the UDP nor the TCP port is in use. It is
+// below those that systems give to whoever asks for any port, so nobody gets it meanwhile.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for {
-		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	for range 100 {
+		addr := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000))
+		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
 		udp.Close()
-		if err == nil {
+		if tcp, err := net.Listen("tcp", addr); err == nil {
 			tcp.Close()
-			return udp.LocalAddr().String()
+			return addr
 		}
 	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // cut drops what is under way, and all that is sent from now on.

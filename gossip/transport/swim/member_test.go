@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"testing"
 	"time"
@@ -12,15 +13,19 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/swim"
 )
 
-// freeAddr returns an address that was free a moment ago.
+// freeAddr returns an address that was free a moment ago, below those that systems give to
+// whoever asks for any port.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func TestSeedStartsLater(t *testing.T) {
