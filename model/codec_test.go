@@ -205,6 +205,7 @@ func bigMap(n int) map[string]any {
 func FuzzDefaultCodec(f *testing.F) {
 	f.Add([]byte("\x81\xa2ID\x07"))
 	f.Add([]byte("\xdf\xff\xff\xff\xff"))
+	f.Add([]byte("\xd70\x8ed\x00\xdd\xdd\xdd\xdd\xdd")) // an extension where a map is expected
 	f.Fuzz(func(t *testing.T, value []byte) {
 		var a model.Map[order]
 		var b model.Map[any]
