@@ -39,8 +39,10 @@
 // [Intake], before it is handed to Step, beside whatever else the engine does; what was sent
 // may come back by [Engine.Reuse].
 // After a loss, the first message that does not follow on the last makes the receiver ask
-// anew from where it is; when nothing comes for a second, as when a round of the peer came
-// before the first PULL, or the peer has failed, rounds go on with another one.
+// anew from where it is; when nothing comes for a second, or the peer has failed, rounds go
+// on with another one. Rounds of the peer do not come between its last message and the
+// first PULL, unless that takes longer than answers do; then the receiver goes on in the
+// exchange that the peer has begun instead (TestCatchUpBesideRounds).
 //
 // A digest beside which the largest update would not fit into a stream message
 // goes as parts of one snapshot; the last part carries the updates. So do the

@@ -26,7 +26,9 @@ func (e *Engine) agrees(theirs []SpaceHash, shared bool) bool {
 }
 
 // giveUp lets the horizon fall where what it names cannot come any more: of replicas
-// that are no member's, when all members know the same and have the same state (R12).
+// that are no member's, when all members know the same and have the same state (R12). Who
+// may retain what is dead goes on waiting for somebody who can tell, unless nobody else is
+// known: a partition may hide one.
 func (e *Engine) giveUp(now time.Time) {
 	current := map[clock.Replica]bool{e.self: true}
 	for _, p := range e.peerOrder {
