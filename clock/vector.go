@@ -113,9 +113,20 @@ func (v *Vector) Merge(o Vector) {
 			missing++
 		}
 	}
-	if missing > 0 {
-		*v = NewVector(slices.Concat(mine, others))
+	if missing == 0 {
+		return
 	}
+	all := make([]Entry, 0, len(mine)+missing)
+	for _, e := range others {
+		for len(mine) > 0 && mine[0].Replica.Compare(e.Replica) < 0 {
+			all, mine = append(all, mine[0]), mine[1:]
+		}
+		if len(mine) > 0 && mine[0].Replica == e.Replica {
+			e, mine = mine[0], mine[1:] // its version is the higher one by now
+		}
+		all = append(all, e)
+	}
+	*v = vectorOf(append(all, mine...))
 }
 
 // Compare tells how v relates to o.

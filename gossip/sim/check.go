@@ -22,20 +22,23 @@ const checkedPerEvent = 16
 type checker struct {
 	sim     *Sim
 	history *history
-	agreed  map[uint64]*agreed              // by hash of the vector
-	order   []uint64                        // of agreed, oldest first
-	fresh   []*record                       // scratch
-	lost    bool                            // somebody has given up waiting for what superseded something (R12), or taken it away (R13)
-	forgot  clock.Vector                    // what those knew who did, at that moment
-	late    bool                            // something was shown that is older than what was collected (R11)
-	final   map[clock.Replica]clock.Version // of replicas that have vanished somewhere (R13)
+	agreed  map[uint64]*agreed // by hash of the vector
+	order   []uint64           // of agreed, oldest first
+	fresh   []*record          // scratch
+	lost    bool               // somebody has given up waiting for what superseded something (R12), or taken it away (R13)
+	forgot  clock.Vector       // what those knew who did, at that moment
+	late    bool               // something was shown that is older than what was collected (R11)
+	final   []clock.Entry      // of replicas that have vanished somewhere (R13), in that order
 }
 
 // watch is what the checks know of one life of a node.
 type watch struct {
 	vector   clock.Vector
-	hash     uint64 // of vector
-	vanished uint64 // names the replicas that have vanished here
+	hash     uint64        // of vector
+	over     clock.Vector  // of replicas that have vanished here: what the first one knew
+	vanished uint64        // names them
+	waiting  []clock.Entry // of replicas that have vanished elsewhere
+	finals   int           // how many of the checker's it has looked at
 	clean    bool
 	changed  bool // a model was called since the last look
 	probes   map[string]*probe
@@ -84,7 +87,7 @@ type arrived struct {
 const forgetAfter = time.Minute
 
 func newChecker(s *Sim) *checker {
-	return &checker{sim: s, history: newHistory(), agreed: map[uint64]*agreed{}, final: map[clock.Replica]clock.Version{}}
+	return &checker{sim: s, history: newHistory(), agreed: map[uint64]*agreed{}}
 }
 
 // attach puts a probe before a model.

@@ -10,16 +10,15 @@ import (
 // known returns what a node knows: its vector, and all of replicas that have vanished,
 // as they were then (R13).
 func (c *checker) known(n *Node) clock.Vector {
-	now := n.engine.Vector()
-	for id, version := range n.watch.vector.All() {
-		if now.Version(id) == 0 && version > 0 && n.engine.IsVanished(id) {
-			c.checkVanished(n, id, version)
+	now, before, i := n.engine.Vector(), n.watch.vector, 0
+	for j := range before.Len() {
+		e := before.At(j)
+		for i < now.Len() && now.At(i).Replica.Compare(e.Replica) < 0 {
+			i++
 		}
-	}
-	n.watch.vanished = 0
-	for id := range c.final { // order: a sum
-		if n.engine.IsVanished(id) {
-			n.watch.vanished += c.entryHash(clock.Entry{Replica: id})
+		isHere := i < now.Len() && now.At(i).Replica == e.Replica
+		if !isHere && e.Version > 0 && n.watch.over.Version(e.Replica) == 0 && n.engine.IsVanished(e.Replica) {
+			c.checkVanished(n, e.Replica, e.Version)
 		}
 	}
 	return c.withVanished(n, now)
@@ -27,11 +26,18 @@ func (c *checker) known(n *Node) clock.Vector {
 
 // withVanished adds what is known of replicas that have vanished at a node.
 func (c *checker) withVanished(n *Node, v clock.Vector) clock.Vector {
-	for id, version := range c.final { // order: each is for itself
-		if n.engine.IsVanished(id) {
-			v.Merge(clock.NewVector([]clock.Entry{{Replica: id, Version: version}}))
+	w := &n.watch
+	w.waiting = append(w.waiting, c.final[w.finals:]...)
+	w.finals = len(c.final)
+	w.waiting = slices.DeleteFunc(w.waiting, func(e clock.Entry) bool {
+		if !n.engine.IsVanished(e.Replica) {
+			return false
 		}
-	}
+		w.over.Set(e.Replica, e.Version)
+		w.vanished += c.entryHash(clock.Entry{Replica: e.Replica})
+		return true
+	})
+	v.Merge(w.over)
 	return v
 }
 
@@ -39,9 +45,9 @@ func (c *checker) withVanished(n *Node, v clock.Vector) clock.Vector {
 // with what the first one knew: a clean node that shows anything knew the same. Who got
 // something late, after all had agreed, knew more, and is not clean.
 func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version) {
-	final, ok := c.final[id]
-	if !ok {
-		c.final[id] = version
+	k := slices.IndexFunc(c.final, func(e clock.Entry) bool { return e.Replica == id })
+	if k < 0 {
+		c.final = append(c.final, clock.Entry{Replica: id, Version: version})
 		for _, p := range c.sim.nodes { // all that know that it has vanished know so much of it
 			if p != n && p.Up() {
 				c.look(p)
@@ -63,6 +69,7 @@ func (c *checker) checkVanished(n *Node, id clock.Replica, version clock.Version
 		return
 	}
 	retains := slices.ContainsFunc(n.engine.Spaces(), func(s engine.SpaceStatus) bool { return s.Updates > 0 })
+	final := c.final[k].Version
 	if version > final && !c.isCut(n, id) && n.engine.Clean() || version < final && n.engine.Clean() && retains {
 		_ = c.sim.violate("R13", n, "%v has vanished here at version %d, elsewhere at %d", id, version, final)
 	}
