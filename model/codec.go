@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/vmihailenco/msgpack/v5"
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // Codec encodes the values of a typed handle. It must be safe for concurrent use.
@@ -87,25 +85,6 @@ func (msgpackCodec[V]) decode(b []byte) (v V, err error) {
 			err = fmt.Errorf("msgpack: %v", p)
 		}
 	}()
-	if !wellFormed(b) || isExtended(b) && !mayBeExtended[V]() {
-		return v, errMalformed
-	}
-	err = msgpack.Unmarshal(b, &v)
+	err = unmarshal(b, &v)
 	return v, err
-}
-
-// isExtended reports whether b begins with the header of an extension.
-func isExtended(b []byte) bool { return len(b) > 0 && msgpcode.IsExt(b[0]) }
-
-// mayBeExtended reports whether a value of V may be an extension. Where it expects a map,
-// msgpack skips such a header, and its length: what wellFormed took for opaque data would
-// be decoded, and could announce any size.
-func mayBeExtended[V any]() bool {
-	switch reflect.TypeFor[V]().Kind() {
-	case reflect.Map, reflect.Struct:
-		var zero V
-		b, err := msgpack.Marshal(zero)
-		return err == nil && isExtended(b) // it was registered as one
-	}
-	return true
 }

@@ -39,6 +39,34 @@ func TestDefaultCodec(t *testing.T) {
 	roundTrip(t, order{ID: 7, Lines: map[string]int{"a": 1}, Paid: &yes})
 	roundTrip(t, &order{ID: 7})
 	roundTrip(t, time.Minute)
+	for nano := range 64 { // the first byte of an extension's data is any
+		roundTrip(t, time.Unix(1_700_000_000, int64(nano)<<24))
+		roundTrip(t, map[string]time.Time{"t": time.Unix(1_700_000_000, int64(nano)<<24)})
+	}
+}
+
+// Where a map is expected, data of an extension that are none are refused: they could
+// announce any size.
+func TestExtensionsAreNoMaps(t *testing.T) {
+	t.Parallel()
+	const (
+		vast = "\xd7\x30\x8ed\x00\xdd\xdd\xdd\xdd\xdd" // a map of an array of 3.7 billion
+		deep = "\xc7\x0d\x05\x81\xa1a" + vast
+	)
+	refused[map[string]any](t, vast)
+	refused[map[string]map[string]any](t, "\x81\xa1a"+vast)
+	refused[[]map[any]any](t, "\x91"+vast)
+	refused[order](t, "\x81\xa5Lines"+vast)
+	refused[map[string]map[string]any](t, deep)
+}
+
+func refused[V any](t *testing.T, stored string) {
+	t.Helper()
+	var m model.Map[V]
+	attach(&m).receive(update("b", 1, 1, "k", stored))
+	if v, ok := m.Get("k"); ok {
+		t.Errorf("%x is %v", stored, v)
+	}
 }
 
 func roundTrip[V any](t *testing.T, v V) {
@@ -206,17 +234,21 @@ func FuzzDefaultCodec(f *testing.F) {
 	f.Add([]byte("\x81\xa2ID\x07"))
 	f.Add([]byte("\xdf\xff\xff\xff\xff"))
 	f.Add([]byte("\xd70\x8ed\x00\xdd\xdd\xdd\xdd\xdd")) // an extension where a map is expected
+	f.Add([]byte("\x91\x81\xa1a\xd70\x8ed\x00\xdd\xdd\xdd\xdd\xdd"))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		var a model.Map[order]
 		var b model.Map[any]
 		var c model.Map[map[any]any]
+		var d model.Map[[]map[string]map[string]any]
 		u := update("b", 1, 1, "k", string(value))
 		u.Kind = 0
 		attach(&a).receive(u)
 		attach(&b).receive(u)
 		attach(&c).receive(u)
+		attach(&d).receive(u)
 		a.Get("k")
 		b.Get("k")
 		c.Get("k")
+		d.Get("k")
 	})
 }
