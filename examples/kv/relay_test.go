@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -27,12 +28,17 @@ func launchBehind(t *testing.T, name string, args ...string) (*proc, *relay) {
 	return launch(t, name, append(args, "-bind", r.backend, "-advertise", r.addr)...), r
 }
 
-// freePort returns an address of which neither the UDP nor the TCP port is in use. It is
-// below those that systems give to whoever asks for any port, so nobody gets it meanwhile.
+// ports are given out one after the other, so that none is given twice. They are below
+// those that systems give to whoever asks for any port, and other packages take others.
+var ports atomic.Int32
+
+func init() { ports.Store(rand.Int32N(5000)) }
+
+// freePort returns an address of which neither the UDP nor the TCP port is in use.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		addr := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000))
+		addr := fmt.Sprint("127.0.0.1:", 20_000+ports.Add(1)%5000)
 		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,12 +14,17 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/swim"
 )
 
-// freeAddr returns an address that was free a moment ago, below those that systems give to
-// whoever asks for any port.
+// ports are given out one after the other, so that none is given twice. They are below
+// those that systems give to whoever asks for any port, and other packages take others.
+var ports atomic.Int32
+
+func init() { ports.Store(rand.Int32N(5000)) }
+
+// freeAddr returns an address that was free a moment ago.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(10_000)))
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 25_000+ports.Add(1)%5000))
 		if err == nil {
 			l.Close()
 			return l.Addr().String()
