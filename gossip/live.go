@@ -13,7 +13,7 @@ import (
 // feeder is what the loop that feeds links knows of them.
 type feeder struct {
 	links []transport.Link  // as they were when it last looked
-	lives map[string]uint64 // that the engine knows of, by peer
+	lives map[string]uint64 // that the engine knows of, by peer; 0: one in which something was lost
 	ready []string          // peers whose links can take more
 	fed   time.Time         // when it last gave them something
 }
@@ -127,7 +127,7 @@ func (n *Node) sendLive(f *feeder, e engine.LiveEnvelope) {
 	for _, to := range e.To {
 		if err := n.linker.Send(to, transport.Stream, b); err != nil {
 			n.drop(err)
-			delete(f.lives, to) // what was lost comes with the exchange that begins another life
+			f.lives[to] = 0 // what was lost comes with the exchange that begins another life
 			continue
 		}
 		n.counters.sent(transport.Stream, e.Message.Kind, len(b))

@@ -201,7 +201,7 @@ func deletedStaysDeleted(t *testing.T, each int, report, remove time.Duration) {
 // nothing behind in the others' vectors.
 func TestRestartsLeaveNothing(t *testing.T) {
 	t.Parallel()
-	const restarts = 100
+	const restarts = 30
 	procs := three(t, "-report-interval", quick.String())
 	others, c := procs[:2], procs[2]
 	want := make(map[string]string)
