@@ -39,8 +39,12 @@ func (e *Engine) heed(now time.Time, p *peer, m *Message, out *Output) *Message 
 	if e.departed && (m.Kind == Syn || m.Kind == Ack) && m.RetiredSum == e.retired.sum {
 		e.goodbye = true
 	}
+	entries, isOver := e.current(m.Digest.Entries), e.isOver(m.From)
+	if len(entries) == len(m.Digest.Entries) && !isOver {
+		return m
+	}
 	rest := *m
-	if rest.Digest.Entries = e.current(m.Digest.Entries); !e.isOver(m.From) {
+	if rest.Digest.Entries = entries; !isOver {
 		return &rest
 	}
 	if m.Kind != Syn && m.Kind != Ack {

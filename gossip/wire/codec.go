@@ -55,11 +55,10 @@ func (c *Codec) Append(b []byte, m *engine.Message) []byte {
 // nil. Memory is at most [MaxGrowth] times the length of b, whatever b holds.
 // Errors wrap [ErrVersion], [ErrCluster] or [ErrMalformed].
 func (c *Codec) Decode(b []byte) (*engine.Message, error) {
-	return c.decode(&reader{b: b})
+	return c.decode(&reader{b: b}, new(engine.Message))
 }
 
-func (c *Codec) decode(r *reader) (*engine.Message, error) {
-	m := new(engine.Message)
+func (c *Codec) decode(r *reader, m *engine.Message) (*engine.Message, error) {
 	r.message(c.cluster, m)
 	if r.err != nil {
 		return nil, r.err

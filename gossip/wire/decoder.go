@@ -8,16 +8,17 @@ import (
 // Decoder decodes messages one after the other, and uses memory again. It is not safe
 // for concurrent use.
 type Decoder struct {
-	codec *Codec
-	slab  slab
-	used  int             // of slab, by the last message: all others are zero
-	kept  []*model.Update // of the last message, for its slices
+	codec   *Codec
+	message *engine.Message // the last one
+	slab    slab
+	used    int             // of slab, by the last message: all others are zero
+	kept    []*model.Update // of the last message, for its slices
 }
 
 // Decoder returns a new decoder for messages of the codec's cluster.
-func (c *Codec) Decoder() *Decoder { return &Decoder{codec: c} }
+func (c *Codec) Decoder() *Decoder { return &Decoder{codec: c, message: new(engine.Message)} }
 
-// Decode is [Codec.Decode], but the updates of a message and the slices of them, not their
+// Decode is [Codec.Decode], but a message, its updates and the slices of them, not their
 // keys and values, are only there until the next call, unless the message is a part of a
 // digest: the engine keeps those. The updates of a PUSH of a catch-up, not the slices, are
 // for the caller to keep, with keys and values of their own (see [engine.Intake]).
@@ -26,14 +27,15 @@ func (d *Decoder) Decode(b []byte) (*engine.Message, error) {
 	clear(d.slab.refs[:d.used])
 	clear(d.kept)
 	r := reader{b: b, slab: d.slab, keeps: true, kept: d.kept[:0]}
-	m, err := d.codec.decode(&r)
+	*d.message = engine.Message{}
+	m, err := d.codec.decode(&r, d.message)
 	d.used = len(d.slab.updates) - len(r.slab.updates)
 	if d.kept = r.kept; cap(d.kept) > maxSlab {
 		d.kept = nil
 	}
 	switch {
 	case err == nil && m.Digest.Parts > 1:
-		d.slab, d.used = slab{}, 0
+		d.message, d.slab, d.used = new(engine.Message), slab{}, 0
 	case r.slab.lacked > 0:
 		n := min(len(d.slab.updates)+r.slab.lacked, maxSlab)
 		d.slab, d.used = slab{updates: make([]model.Update, n), refs: make([]*model.Update, n)}, 0
