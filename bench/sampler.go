@@ -9,8 +9,9 @@ import (
 
 // sampler measures how long writes take until they are visible on all nodes. It
 // looks at the key of a sample on one node where it is missing, at first every fraction of
-// a millisecond, then after every 5 % of the sample's age. Samples of one key share what is
-// seen: so it takes a small part of a processor, and is not late itself, whatever comes out.
+// a millisecond, then after every 5 % of the sample's age, and no more often than 5 % of what
+// the last one took. Samples of one key share what is seen: so it takes a small part of a
+// processor, and is not late itself, whatever comes out.
 type sampler struct {
 	fleet fleet
 
@@ -22,6 +23,7 @@ type sampler struct {
 	trails  map[string]*trail // by key; the loop's until it has ended, as is what follows
 	pending trails            // those with samples
 	taken   []float64         // milliseconds
+	last    time.Duration     // of the sample that was visible last
 }
 
 // sample is a write that is followed.
@@ -39,7 +41,14 @@ type trail struct {
 	next    time.Time
 }
 
-const sampleGrowth = 20 // the next look is after a twentieth of the age
+const (
+	// sampleGrowth is what part of its age a sample is looked at after.
+	sampleGrowth = 20
+	// napBelow is how soon writes are visible everywhere on machines that are not busy. A
+	// nap keeps a processor from everybody else for some time, and is precise in any case;
+	// on a machine that is busy timers are, too.
+	napBelow = 4 * time.Millisecond
+)
 
 // startSampler begins to follow what add is called for.
 func startSampler(f fleet) *sampler {
@@ -87,7 +96,11 @@ func (s *sampler) loop() {
 		for now := time.Now(); len(s.pending) > 0 && !s.pending[0].next.After(now); now = time.Now() {
 			s.look(now)
 		}
-		nap(lookEvery)
+		if s.last < napBelow {
+			nap(lookEvery)
+		} else {
+			time.Sleep(s.last / sampleGrowth)
+		}
 	}
 }
 
@@ -110,7 +123,8 @@ func (s *sampler) follow(w sample) {
 func (s *sampler) look(now time.Time) {
 	t := s.pending[0]
 	for len(t.samples) > 0 && s.isVisible(t) {
-		s.taken = append(s.taken, milliseconds(time.Since(t.samples[0].at)))
+		s.last = time.Since(t.samples[0].at)
+		s.taken = append(s.taken, milliseconds(s.last))
 		t.samples = t.samples[1:]
 	}
 	if len(t.samples) == 0 {
