@@ -298,8 +298,9 @@
 // 32 KiB, while they come more than 20 ms later: then messages queue up on the way or at the
 // far end, and what waits in the log is newer (TestWindowFollowsReceipts). If most of what
 // such a late message covers was superseded before it was sent, the link also rests for
-// twice as long as the receipt took, 150 ms at most: to send it more often would take more
-// of what there is too little of, and most of that would be superseded, too (TestLinkRests).
+// six times as long as the receipt was late, half a second at most: to send it more often
+// would take more of what there is too little of, and most of that would be superseded, too
+// (TestLinkRests).
 //
 // [Engine.Room] says how much may be written here before more than a third of the links are
 // full, and more than that waits: the caller holds writers back, if it likes. A link that

@@ -17,8 +17,8 @@ import (
 // shorter: so what is written under overload is not old before it arrives.
 //
 // What is superseded before it is sent costs others nothing. Where that is most of what is
-// written, a link whose receipts come late rests for twice as long as they took: the
-// processors, or the network, have better things to do meanwhile.
+// written, a link whose receipts come late rests for several times as long as they are late:
+// the processors, or the network, have better things to do meanwhile.
 
 const (
 	// liveWindow is the weight that a new link carries.
@@ -32,8 +32,12 @@ const (
 	queueing = 20 * time.Millisecond
 	// bestFor is for how long, about, a link remembers how soon a receipt may come.
 	bestFor = time.Minute
-	// restMost is for how long a link rests at most.
-	restMost = 150 * time.Millisecond
+	// restTimes is for how many times the delay of a receipt a link rests, and restMost for
+	// how long at most. With 1,000 keys of each of 8 nodes overwritten as fast as two
+	// processors can, twice and 150 ms carry 12 % fewer writes, of which 99 % are everywhere
+	// after 0.2 s instead of 0.4 s.
+	restTimes = 6
+	restMost  = 500 * time.Millisecond
 	// receiptParts is how many receipts there are for each window.
 	receiptParts = 4
 	// little is the weight of what may wait for every link.
@@ -118,7 +122,7 @@ func (w *window) adapt(now time.Time, m flight, weight int) {
 	case m.number <= w.shrunk:
 	case took > best+queueing:
 		if m.thin {
-			w.rest = now.Add(min(2*took, restMost))
+			w.rest = now.Add(min(restTimes*(took-best), restMost))
 		}
 		w.size = max(w.size*3/4, leastWindow)
 		w.shrunk = m.number
