@@ -193,7 +193,9 @@
 // removed when the node knows all that the peer knew. From the refusal until then it is
 // not clean, and readers miss nothing; it sends no open holes, for what they hid
 // elsewhere it may lack. If no clean peer is found in 15 s a dirty one will do: then the
-// node is as dirty as both were, and who applies its open holes needs a rebase, too.
+// node is as dirty as both were, and who applies its open holes needs a rebase, too. If that
+// one waits for a rebase, too, its floors say nothing of what it retains: where anything was
+// collected here, nothing is taken from it that this node knows and does not retain.
 //
 // A node that passes on a space that it has no model for never collects there: it may
 // hand over what is dead, without a floor that would tell. So a node that applies, from

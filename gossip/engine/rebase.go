@@ -26,7 +26,7 @@ type rebase struct {
 	floors  map[clock.Replica]clock.Version // of the peer, where they are higher than here
 	doomed  []clock.Dot                     // retained here and not at the peer, which covers them
 	dirty   bool                            // the peer was, or this node is not fit: H does not fall
-	removes bool                            // this node was clean and collected what the peer does not cover: it takes nothing that it covers itself
+	removes bool                            // something was collected here that the peer may not know of: this node takes nothing that it covers itself
 	union   *repair                         // nil before the second step
 	united  bool
 	after   uint64    // the first exchange that shows Q
@@ -36,7 +36,8 @@ type rebase struct {
 // startRebase notes that a clean peer has this vector and, as its message says, attaches
 // spaces and knows what is over. It reports whether this node can be rebased on that. Who
 // has not heard of all that has vanished here may be clean because it knows nothing: it
-// cannot tell what this node missed.
+// cannot tell what this node missed; and who waits for a rebase itself may have taken over
+// floors, and not yet what comes with them.
 func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Message) bool {
 	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, m.Exceptions, nil) {
 		return false
@@ -45,7 +46,7 @@ func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Me
 	if unfit && !e.isDesperate(now) {
 		return false // two that are dirty may each have collected what the other does not know of
 	}
-	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs), dirty: unfit, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
+	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs) || m.Unsure && e.lifts > 0, dirty: unfit, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
 	for _, h := range m.Hashes {
 		if s := e.space(h.Space); s != nil && !h.Relayed {
 			e.rebase.spaces = append(e.rebase.spaces, s)
