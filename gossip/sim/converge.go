@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
 )
 
 // Converged reports whether nodes agree, within each part of the cluster that the
@@ -40,8 +41,8 @@ func (s *Sim) Converge(limit time.Duration) (time.Duration, error) {
 
 // Bound is how long agreement may take from now on if nothing is written and no
 // faults occur. If all nodes are clean, their clocks were always right, messages do not get
-// lost or late, and what a node lacks fits into one budget, and into the window that
-// whoever catches up keeps to, it is 4·ln N + 10 rounds (I10). Otherwise it is generous,
+// lost or late, all know who is gone, and what a node lacks fits into one budget, and into
+// the window that whoever catches up keeps to, it is 4·ln N + 10 rounds (I10). Otherwise it is generous,
 // for there is no law: so many rounds for every message that what a node lacks fills,
 // and two minutes at least. Without checks it is not known what a node lacks, and the
 // generous bound is two minutes.
@@ -51,7 +52,7 @@ func (s *Sim) Bound() time.Duration {
 	for _, n := range s.living {
 		interval = max(interval, n.interval)
 		budget = min(budget, n.budget)
-		calm = calm && n.clean && n.state == running
+		calm = calm && n.clean && n.state == running && slices.EqualFunc(n.engine.Retired(), s.living[0].engine.Retired(), isGoneAs)
 	}
 	rounds := (4*math.Log(float64(max(len(s.living), 1))) + 10) * float64(interval)
 	bytes, updates := 0, 0
@@ -63,6 +64,12 @@ func (s *Sim) Bound() time.Duration {
 	}
 	messages := min(bytes/max(budget, 1), updates)
 	return max(2*time.Minute, time.Duration(rounds*float64(1+messages)))
+}
+
+// isGoneAs reports whether two retirements take the same lives of a node for over: who
+// learns of such a life, and knows more of it, must be rebased (R13).
+func isGoneAs(a, b engine.Retirement) bool {
+	return a.Node == b.Node && a.Gone == b.Gone && a.Final == b.Final
 }
 
 // pending returns how much the node that lacks most has not seen yet of what others

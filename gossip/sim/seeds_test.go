@@ -56,6 +56,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{825786, "two took each other, one for an earlier life, the other for one that is over, and only the other could know"},
 		{843787, "nobody was clean, and one was rebased on another that had taken over floors, and not yet what comes with them"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
+		{851015, "some had not heard yet who was declared lost, for which the bound on agreement made no allowance"},
 		{1929, "a table had no room for what a dirty node said is missing, and was rebased on it"},
 	} {
 		t.Run(fmt.Sprint(tt.seed), func(t *testing.T) {
