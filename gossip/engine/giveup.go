@@ -35,7 +35,7 @@ func (e *Engine) giveUp(now time.Time) {
 		if !e.isMember(now, p) {
 			continue
 		}
-		if p.agreed != e.changes {
+		if p.agreed != e.changes+1 {
 			return
 		}
 		current[clock.Replica{Node: p.name, Epoch: p.epoch}] = true

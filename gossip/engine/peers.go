@@ -38,7 +38,7 @@ type peer struct {
 	pulls    map[clock.Replica]time.Time
 
 	lacking uint64 // versions it knew and this node did not, after its last message
-	agreed  uint64 // the engine's changes when the peer was last seen to have the same vector and state
+	agreed  uint64 // one more than the engine's changes when it was last seen to have the same vector and state; 0: never
 
 	retireTries int               // exchanges since the peer last knew the same to be over
 	types       map[string]string // of its models, by space, where this node has another one or none
