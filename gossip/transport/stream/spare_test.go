@@ -2,7 +2,8 @@ package stream
 
 import "testing"
 
-// What is given back is used again for what fits, whatever size a buffer is asked for.
+// A buffer has the size asked for, whether it was given back before or not, and a part of one
+// is not taken back.
 func TestSpares(t *testing.T) {
 	var s spares
 	for _, n := range []int{0, 1, smallBytes, smallBytes + 1, spareBytes - 1, spareBytes, trustBytes, 2 * trustBytes} {
