@@ -11,31 +11,37 @@ import (
 // updates: it keeps none itself, so an entry takes about 20 bytes. It is an extendible
 // hash table: it grows and shrinks by a segment at a time, so no change takes long. The
 // zero value is empty. Like a map, it may be read by many while nobody changes it.
+//
+// The table has no pointers, only the places of updates in a list: the garbage collector
+// reads that one from front to back, where it finds what was written together together.
+// Pointers in the table would lead it all over the memory.
 type index struct {
 	secret   secret
 	segments []*segment // by the first bits of a hash: a power of two; neighbours may be the same
-	count    int
+	updates  roll
 }
 
 // segment has all entries whose hashes begin with the same bits.
 type segment struct {
-	groups []group // a power of two; an entry is in the one that its hash ends with, or behind it
+	groups []group // an entry is in the one that the end of its hash leads to, or behind it
 	count  int
 	depth  int // how many bits
 }
 
-// group is one or two lines of the processor's cache.
+// group is one line of the processor's cache.
 type group struct {
-	hashes  [groupLen]uint32 // 0: there is none
-	passed  uint32           // how many entries would be here, or passed here, had there been room
-	updates [groupLen]*Update
+	hashes [groupLen]uint32 // 0: there is none
+	passed uint32           // how many entries would be here, or passed here, had there been room
+	places [groupLen]uint32 // of the updates
+	_      uint32           // that fill the line
 }
 
 const (
-	groupLen = 5
-	// segmentGroups is how many groups a segment has at most: it is split then, which
-	// takes some 10 microseconds. So many groups are a whole number of pages.
-	segmentGroups = 512
+	groupLen = 7
+	// leastGroups is how many groups the first segment has at first, segmentGroups how many
+	// a segment has at most, 24 KiB: it is split then, which takes some 10 microseconds.
+	leastGroups   = 3
+	segmentGroups = 128 * leastGroups
 )
 
 // room is how many entries a segment may have with so many groups.
@@ -52,46 +58,54 @@ func (x *index) get(key string) *Update {
 // find returns where the update with a key is, nil if there is none. What is there may
 // be replaced by another one with this key, until the index changes.
 func (x *index) find(h uint32, key string) **Update {
-	if x.count == 0 {
-		return nil
+	if place, ok := x.search(h, key); ok {
+		return x.updates.at(place)
+	}
+	return nil
+}
+
+// search returns the place of the update with a key.
+func (x *index) search(h uint32, key string) (place uint32, ok bool) {
+	if x.updates.count == 0 {
+		return 0, false
 	}
 	s := x.at(h)
-	mask := uint32(len(s.groups) - 1)
-	for i := range uint32(len(s.groups)) {
-		g := &s.groups[(h+i)&mask]
+	i := s.home(h)
+	for range s.groups {
+		g := &s.groups[i]
 		for j := range g.hashes {
-			if g.hashes[j] == h && keyOf(g.updates[j]) == key {
-				return &g.updates[j]
+			if g.hashes[j] == h && keyOf(*x.updates.at(g.places[j])) == key {
+				return g.places[j], true
 			}
 		}
 		if g.passed == 0 {
 			break
 		}
+		i = s.next(i)
 	}
-	return nil
+	return 0, false
 }
 
 // touch reads what find will read first, and returns something of it: where several are
 // touched one after the other the processor fetches them at once.
 func (x *index) touch(key string) uint32 {
-	if x.count == 0 {
+	if x.updates.count == 0 {
 		return 0
 	}
 	h := x.secret.hash(key)
-	groups := x.at(h).groups
-	return groups[h&uint32(len(groups)-1)].passed
+	s := x.at(h)
+	return s.groups[s.home(h)].passed
 }
 
 // add adds an update; there is none with its key, whose hash is h.
 func (x *index) add(h uint32, u *Update) {
 	if len(x.segments) == 0 {
-		x.segments = []*segment{{groups: make([]group, 1)}}
+		x.segments = []*segment{{groups: make([]group, leastGroups)}}
 	}
 	for {
 		s := x.at(h)
 		if s.count < room(len(s.groups)) {
-			s.add(h, u)
-			x.count++
+			s.add(h, x.updates.add(u))
 			return
 		}
 		x.extend(s, h)
@@ -101,34 +115,24 @@ func (x *index) add(h uint32, u *Update) {
 // remove takes the update with a key away, if there is one.
 func (x *index) remove(key string) {
 	h := x.secret.hash(key)
-	at := x.find(h, key)
-	if at == nil {
+	place, ok := x.search(h, key)
+	if !ok {
 		return
 	}
 	s := x.at(h)
-	s.take(h, at)
-	x.count--
+	s.take(h, place)
+	if last, u := x.updates.take(); last != place { // what was last fills the gap
+		*x.updates.at(place) = u
+		o := x.secret.hash(keyOf(u))
+		x.at(o).move(o, last, place)
+	}
 	if s.count < len(s.groups)*groupLen/4 {
 		x.reduce(s, h)
 	}
 }
 
 // all iterates over all updates, in no order. The index must not change meanwhile.
-func (x *index) all() iter.Seq[*Update] {
-	return func(yield func(*Update) bool) {
-		for i := 0; i < len(x.segments); {
-			s := x.segments[i]
-			i += len(x.segments) >> s.depth
-			for j := range s.groups {
-				for _, u := range s.groups[j].updates {
-					if u != nil && !yield(u) {
-						return
-					}
-				}
-			}
-		}
-	}
-}
+func (x *index) all() iter.Seq[*Update] { return x.updates.all() }
 
 // at returns the segment of a hash.
 func (x *index) at(h uint32) *segment { return x.segments[x.place(h)] }
@@ -143,7 +147,7 @@ func (x *index) place(h uint32) uint32 {
 // but equal for segments to be split much oftener than there are entries to fill them.
 func (x *index) extend(s *segment, h uint32) {
 	n := len(s.groups)
-	if n < segmentGroups || 1<<s.depth == len(x.segments) && len(x.segments) > x.count/64 {
+	if n < segmentGroups || 1<<s.depth == len(x.segments) && len(x.segments) > x.updates.count/64 {
 		s.rebuild(2 * n)
 		return
 	}
@@ -157,13 +161,10 @@ func (x *index) extend(s *segment, h uint32) {
 	s.depth++
 	half := &segment{groups: make([]group, n), depth: s.depth}
 	bit := uint32(1) << (32 - s.depth)
-	for i := range s.groups {
-		g := &s.groups[i]
-		for j, o := range g.hashes {
-			if o&bit != 0 {
-				half.add(o, g.updates[j])
-				s.take(o, &g.updates[j])
-			}
+	for o, place := range s.all() {
+		if o&bit != 0 {
+			half.add(o, place)
+			s.take(o, place)
 		}
 	}
 	x.put(half, h|bit)
@@ -174,7 +175,7 @@ func (x *index) extend(s *segment, h uint32) {
 func (x *index) reduce(s *segment, h uint32) {
 	n := len(s.groups)
 	if s.depth == 0 {
-		if n > 1 && s.count < n*groupLen/8 {
+		if n > leastGroups && s.count < n*groupLen/8 {
 			s.rebuild(n / 2)
 		}
 		return
@@ -183,13 +184,8 @@ func (x *index) reduce(s *segment, h uint32) {
 	if o.depth != s.depth || s.count+o.count > room(n)/2 {
 		return
 	}
-	for i := range o.groups {
-		g := &o.groups[i]
-		for j, u := range g.updates {
-			if u != nil {
-				s.add(g.hashes[j], u)
-			}
-		}
+	for h, place := range o.all() {
+		s.add(h, place)
 	}
 	if s.depth--; s.depth == 0 {
 		x.segments = []*segment{s}
@@ -207,14 +203,25 @@ func (x *index) put(s *segment, h uint32) {
 	}
 }
 
-// add puts an update where there is room, which there must be.
-func (s *segment) add(h uint32, u *Update) {
-	mask := uint32(len(s.groups) - 1)
-	for i := h; ; i++ {
-		g := &s.groups[i&mask]
+// home returns the group where the search for a hash begins; its first bits, which all
+// hashes of a segment have in common, do not matter.
+func (s *segment) home(h uint32) int { return int(uint64(h&0xffff) * uint64(len(s.groups)) >> 16) }
+
+// next returns the group after the i-th.
+func (s *segment) next(i int) int {
+	if i++; i < len(s.groups) {
+		return i
+	}
+	return 0
+}
+
+// add adds an entry where there is room, which there must be.
+func (s *segment) add(h, place uint32) {
+	for i := s.home(h); ; i = s.next(i) {
+		g := &s.groups[i]
 		for j := range g.hashes {
 			if g.hashes[j] == 0 {
-				g.hashes[j], g.updates[j] = h, u
+				g.hashes[j], g.places[j] = h, place
 				s.count++
 				return
 			}
@@ -223,32 +230,60 @@ func (s *segment) add(h uint32, u *Update) {
 	}
 }
 
-// take takes an update away.
-func (s *segment) take(h uint32, at **Update) {
-	mask := uint32(len(s.groups) - 1)
-	for i := h; ; i++ {
-		g := &s.groups[i&mask]
-		for j := range g.updates {
-			if &g.updates[j] == at {
-				g.hashes[j], g.updates[j] = 0, nil
-				s.count--
-				return
+// all iterates over the hashes and places of all entries.
+func (s *segment) all() iter.Seq2[uint32, uint32] {
+	return func(yield func(h, place uint32) bool) {
+		for i := range s.groups {
+			g := &s.groups[i]
+			for j, h := range g.hashes {
+				if h != 0 && !yield(h, g.places[j]) {
+					return
+				}
 			}
+		}
+	}
+}
+
+// move gives an entry another place; there is one.
+func (s *segment) move(h, from, to uint32) {
+	for i := s.home(h); ; i = s.next(i) {
+		g := &s.groups[i]
+		if j := g.find(h, from); j < groupLen {
+			g.places[j] = to
+			return
+		}
+	}
+}
+
+// take takes an entry away; there is one.
+func (s *segment) take(h, place uint32) {
+	for i := s.home(h); ; i = s.next(i) {
+		g := &s.groups[i]
+		if j := g.find(h, place); j < groupLen {
+			g.hashes[j] = 0
+			s.count--
+			return
 		}
 		g.passed--
 	}
 }
 
+// find returns which entry of a group has a hash and a place, groupLen if none.
+func (g *group) find(h, place uint32) int {
+	for j := range g.hashes {
+		if g.hashes[j] == h && g.places[j] == place {
+			return j
+		}
+	}
+	return groupLen
+}
+
 // rebuild moves all entries to so many groups.
 func (s *segment) rebuild(n int) {
-	old := s.groups
+	old := *s
 	s.groups, s.count = make([]group, n), 0
-	for i := range old {
-		for j, u := range old[i].updates {
-			if u != nil {
-				s.add(old[i].hashes[j], u)
-			}
-		}
+	for h, place := range old.all() {
+		s.add(h, place)
 	}
 }
 

@@ -23,7 +23,7 @@ func (x *index) set(u *Update) {
 // check compares what an index counts with what it has, and its segments with their
 // places.
 func (x *index) check() error {
-	n := 0
+	n, placed := 0, make([]bool, x.updates.count)
 	for i := 0; i < len(x.segments); {
 		s := x.segments[i]
 		places := len(x.segments) >> s.depth
@@ -38,18 +38,19 @@ func (x *index) check() error {
 		count, passed := 0, make([]uint32, len(s.groups))
 		for j := range s.groups {
 			for k, h := range s.groups[j].hashes {
-				if (h == 0) != (s.groups[j].updates[k] == nil) {
-					return fmt.Errorf("an entry of hash %x and update %v", h, s.groups[j].updates[k])
-				}
 				if h == 0 {
 					continue
 				}
 				count++
+				place := s.groups[j].places[k]
+				if int(place) >= x.updates.count || placed[place] {
+					return fmt.Errorf("place %d of %d, twice: %v", place, x.updates.count, int(place) < x.updates.count)
+				}
+				placed[place] = true
 				if o := x.at(h); o != s {
 					return fmt.Errorf("hash %x is in another segment than its own", h)
 				}
-				mask := uint32(len(s.groups) - 1)
-				for at := h & mask; at != uint32(j); at = (at + 1) & mask {
+				for at := s.home(h); at != j; at = s.next(at) {
 					passed[at]++
 				}
 			}
@@ -65,8 +66,8 @@ func (x *index) check() error {
 		n += count
 		i += places
 	}
-	if n != x.count {
-		return fmt.Errorf("%d entries are counted, there are %d", x.count, n)
+	if n != x.updates.count {
+		return fmt.Errorf("%d entries are counted, there are %d", x.updates.count, n)
 	}
 	return nil
 }
@@ -220,8 +221,8 @@ func TestIndexGivesMemoryBack(t *testing.T) {
 			held.remove(keyOf(&all[i]))
 		}
 		left := reachable() - before
-		if held.count != stay {
-			t.Fatalf("%d entries, want %d", held.count, stay)
+		if held.updates.count != stay {
+			t.Fatalf("%d entries, want %d", held.updates.count, stay)
 		}
 		if most := full / 10; full < n*12 || full > n*32 || left > most {
 			t.Errorf("%d bytes with %d entries, %d when %d are left; at most %d", full, n, left, stay, most)
