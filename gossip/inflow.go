@@ -87,7 +87,7 @@ func (in *inflow) decode(p transport.Packet) arrival {
 func (in *inflow) deal(a arrival) {
 	in.node.take(a.packet, a.message, a.err)
 	if a.packet.Release != nil && (a.message == nil || a.message.Digest.Parts <= 1) { // the engine keeps parts
-		a.packet.Release()
+		a.packet.Release(a.packet.Bytes)
 	}
 	in.free <- a.desk
 }

@@ -44,7 +44,7 @@ func TestInflowKeepsOrder(t *testing.T) {
 				Dot: clock.Dot{Replica: peer, Version: version}, Time: clock.TimestampOf(at) + clock.Timestamp(i), Space: "s", Key: []byte{byte(i), byte(i >> 8)}, Value: value,
 			}}}},
 		})
-		queue <- transport.Packet{Channel: transport.Stream, Bytes: b, Release: func() {
+		queue <- transport.Packet{Channel: transport.Stream, Bytes: b, Release: func(b []byte) {
 			clear(b) // it is used for something else
 			released++
 		}}

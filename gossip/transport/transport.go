@@ -68,9 +68,9 @@ type Member struct {
 type Packet struct {
 	Channel Channel
 	Bytes   []byte
-	// Release, if there is one, gives Bytes back, to be used again: who needs them no
-	// more may call it, once.
-	Release func()
+	// Release, if there is one, takes Bytes back, to be used again: who needs them no
+	// more may call it with them, once.
+	Release func(b []byte)
 }
 
 // FuncSender is a Transport that can have a stream message encoded when it is written.

@@ -20,15 +20,16 @@ type conn struct {
 	timeout  time.Duration
 
 	in     *bufio.Reader
-	spares *spares      // for what is read; nil: none
-	press  *compressor  // nil during the handshake: nothing is compressed
-	opens  *seal        // of what comes in; nil: plain
-	seals  *seal        // of what goes out
-	buf    []byte       // is written next
-	raw    []byte       // scratch: a message that may be compressed …
-	small  []byte       // … and is
-	wrote  uint64       // bytes
-	finish atomic.Int64 // reading ends then, unix nanoseconds; 0: never
+	head   [headBytes]byte // of the frame that is read
+	spares *spares         // for what is read; nil: none
+	press  *compressor     // nil during the handshake: nothing is compressed
+	opens  *seal           // of what comes in; nil: plain
+	seals  *seal           // of what goes out
+	buf    []byte          // is written next
+	raw    []byte          // scratch: a message that may be compressed …
+	small  []byte          // … and is
+	wrote  uint64          // bytes
+	finish atomic.Int64    // reading ends then, unix nanoseconds; 0: never
 
 	// Guarded by Links.mu.
 	retired bool // no more is to be written
@@ -53,10 +54,9 @@ func (c *conn) appendFrame(msg []byte) {
 	if c.small = keep(small); ok {
 		msg, flag = small, compressedFlag
 	}
-	var head [headBytes]byte
-	binary.BigEndian.PutUint32(head[:], flag|uint32(len(msg)+c.seals.overhead()))
-	c.buf = append(c.buf, head[:]...)
-	c.buf = c.seals.append(c.buf, head[:], msg)
+	at := len(c.buf)
+	c.buf = binary.BigEndian.AppendUint32(c.buf, flag|uint32(len(msg)+c.seals.overhead()))
+	c.buf = c.seals.append(c.buf, c.buf[at:], msg)
 }
 
 // flush writes what was added.
@@ -124,11 +124,11 @@ func (c *conn) worn(limit uint64) bool { return c.seals != nil && c.wrote > limi
 // readFrame returns the next message, of at most limit bytes. io.EOF means that the
 // other side has said all. A frame that has begun must get on: see pieceBytes.
 func (c *conn) readFrame(limit int) ([]byte, error) {
-	var head [headBytes]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+	head := c.head[:]
+	if _, err := io.ReadFull(c.in, head); err != nil {
 		return nil, err
 	}
-	length := binary.BigEndian.Uint32(head[:])
+	length := binary.BigEndian.Uint32(head)
 	n, compressed := int64(length&^compressedFlag), length&compressedFlag != 0
 	if compressed && c.press == nil {
 		return nil, errMalformed
@@ -140,7 +140,7 @@ func (c *conn) readFrame(limit int) ([]byte, error) {
 	if err != nil {
 		return nil, noEOF(err)
 	}
-	msg, err := c.opens.open(head[:], body)
+	msg, err := c.opens.open(head, body)
 	if err != nil || !compressed {
 		return msg, err
 	}

@@ -16,7 +16,7 @@ func (l *Links) AtRest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, k := range l.links {
-		if k.idle != nil || k.dialing {
+		if k.writing || k.dialing {
 			return false
 		}
 	}

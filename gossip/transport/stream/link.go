@@ -14,12 +14,15 @@ type link struct {
 	bytes int        // of queue
 	used  time.Time
 
-	conn *conn         // the one that is written to; nil: none
-	life uint64        // names conn
-	kept bool          // there should always be one
-	told bool          // Links has said that it is busy
-	busy *conn         // the one that its writer writes to at this moment
-	idle chan struct{} // closed when the writer ends; nil: there is none, as nothing waits
+	conn *conn  // the one that is written to; nil: none
+	life uint64 // names conn
+	kept bool   // there should always be one
+	told bool   // Links has said that it is busy
+
+	writing bool          // there is a writer, as something waits
+	busy    *conn         // the connection that it writes to at this moment …
+	batch   []outgoing    // … and what; only the writer changes it
+	idle    chan struct{} // closed when the writer ends; nil: nobody waits for that
 
 	dialing bool
 	failed  uint64        // dials so far
@@ -53,7 +56,7 @@ func (l *Links) evictLink() bool {
 	var victim *link
 	known := false // whether victim is a member
 	for _, k := range l.links {
-		if k.idle != nil || k.dialing || k.kept {
+		if k.writing || k.dialing || k.kept {
 			continue
 		}
 		member := l.cfg.IsMember == nil || l.cfg.IsMember(k.peer)
@@ -80,16 +83,16 @@ func (l *Links) writeTo(k *link) {
 		if !l.connect(k) {
 			l.abandon(k)
 		}
-		batch, size, over := l.take(k)
+		size, over := l.take(k)
 		switch {
 		case over:
 			return
-		case batch == nil: // the connection broke just now
+		case len(k.batch) == 0: // the connection broke just now
 		case l.cfg.IsCut != nil && l.cfg.IsCut(k.peer):
-			l.wrote(k, len(batch), size, errCut)
+			l.wrote(k, size, errCut)
 		default:
-			size, err := k.busy.writeAll(batch) // nobody else changes busy
-			l.wrote(k, len(batch), size, err)
+			size, err := k.busy.writeAll(k.batch) // nobody else changes busy
+			l.wrote(k, size, err)
 		}
 	}
 }
@@ -116,25 +119,28 @@ func (l *Links) connect(k *link) bool {
 	return true
 }
 
-// take takes the oldest messages out, to be written to k.busy; none if there is no
+// take makes the oldest messages k.batch, to be written to k.busy; none if there is no
 // connection. The writer is over when nothing waits.
-func (l *Links) take(k *link) (batch []outgoing, size int, over bool) {
+func (l *Links) take(k *link) (size int, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case len(k.queue) == 0 || l.closed:
-		close(k.idle)
-		k.idle = nil
+		k.writing = false
+		if k.idle != nil {
+			close(k.idle)
+			k.idle = nil
+		}
 		l.forget(k)
-		return nil, 0, true
+		return 0, true
 	case k.conn == nil:
-		return nil, 0, false
+		return 0, false
 	}
 	n := 0
 	for ; n < len(k.queue) && (n == 0 || size+k.queue[n].size <= writeBytes); n++ {
 		size += k.queue[n].size
 	}
-	batch = append(batch, k.queue[:n]...)
+	k.batch = append(k.batch, k.queue[:n]...)
 	k.queue = append(k.queue[:0], k.queue[n:]...)
 	clear(k.queue[len(k.queue) : len(k.queue)+n])
 	k.bytes -= size
@@ -143,15 +149,16 @@ func (l *Links) take(k *link) (batch []outgoing, size int, over bool) {
 		k.told = false
 		l.tellChange()
 	}
-	return batch, size, false
+	return size, false
 }
 
 // wrote notes how a write to k.busy ended, and does what had to wait for its end.
-func (l *Links) wrote(k *link, messages, size int, err error) {
+func (l *Links) wrote(k *link, size int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := k.busy
-	k.busy = nil
+	c, messages := k.busy, len(k.batch)
+	clear(k.batch)
+	k.busy, k.batch = nil, k.batch[:0]
 	if err != nil {
 		l.count.add(dropSendFailed, messages)
 		if k.conn == c {
@@ -186,7 +193,7 @@ func (l *Links) abandon(k *link) {
 
 // forget forgets a link of which there is nothing to remember. l.mu is held.
 func (l *Links) forget(k *link) {
-	if k.conn == nil && k.idle == nil && !k.dialing && !k.kept && k.pause == 0 && l.links[k.peer] == k {
+	if k.conn == nil && !k.writing && !k.dialing && !k.kept && k.pause == 0 && l.links[k.peer] == k {
 		delete(l.links, k.peer)
 	}
 }

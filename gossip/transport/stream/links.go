@@ -83,8 +83,8 @@ func (l *Links) send(peer string, m outgoing) error {
 	k.queue = append(k.queue, m)
 	k.bytes += m.size
 	k.used = time.Now()
-	if k.idle == nil {
-		k.idle = make(chan struct{})
+	if !k.writing {
+		k.writing = true
 		l.wg.Go(func() { l.writeTo(k) })
 	}
 	return nil
@@ -134,7 +134,10 @@ func (l *Links) Flush(ctx context.Context, wanted func(peer string) bool) {
 	l.mu.Lock()
 	var busy []chan struct{}
 	for peer, k := range l.links {
-		if k.idle != nil && wanted(peer) {
+		if k.writing && wanted(peer) {
+			if k.idle == nil {
+				k.idle = make(chan struct{})
+			}
 			busy = append(busy, k.idle)
 		}
 	}

@@ -279,6 +279,9 @@ func (s *sockets) Shutdown() error {
 	return err
 }
 
+// diverts reports whether something that is sent may go elsewhere, or nowhere.
+func (s *sockets) diverts() bool { return s.cut != nil || s.route.Load() != nil }
+
 // routed returns where what goes to an address is to be sent, "" for nowhere.
 func (s *sockets) routed(addr string, ch transport.Channel) string {
 	if s.cut != nil && s.cut(s.addr.String(), addr, ch) {

@@ -38,6 +38,7 @@ type Transport struct {
 	inbox       *inbox
 	roster      *roster
 	links       *stream.Links
+	free        func(msg []byte)                      // of links
 	list        atomic.Pointer[memberlist.Memberlist] // nil only inside Start
 	datagrams   chan datagram
 	claims      chan claim // of our name by others, to be looked into
@@ -84,6 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Transport, error) {
 	if t.links, err = t.newLinks(); err != nil {
 		return nil, fmt.Errorf("swim: %w", err)
 	}
+	t.free = t.links.Free
 	if t.socks, err = listen(ctx, cfg, &t.count); err != nil {
 		return nil, err
 	}
