@@ -83,7 +83,7 @@
 // is on its way to the network, or within 2 ms of it, goes with the next. In larger
 // clusters nodes have about log2 N + 3 links and pass on what is new. Nothing is sent to who is known to have
 // it, and what is overwritten before its turn comes is not sent at all. A peer that does
-// not keep up has at most a window of such updates under way, which shrinks to 32 KiB and is
+// not keep up has at most a window of such updates under way, which shrinks to 16 KiB and is
 // never above 1 MiB; the rest waits where it is kept anyway, and holds up nobody else.
 //
 // Links promise nothing. Rounds go on once per Config.Interval, and less often while
