@@ -190,7 +190,7 @@
 // retain what the collected tombstone deleted. It refuses such a batch, and is rebased
 // on a clean peer first (R9): in the cleaning exchange it adopts the peer's floors, in
 // the union it notes what it retains and the peer, which covers it, does not; that is
-// removed when the node knows all that the peer knew. From the refusal until then it is
+// removed when the node knows all that this peer knew. From the refusal until then it is
 // not clean, and readers miss nothing; it sends no open holes, for what they hid
 // elsewhere it may lack. If no clean peer is found in 15 s a dirty one will do: then the
 // node is as dirty as both were, and who applies its open holes needs a rebase, too. If that

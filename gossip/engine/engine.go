@@ -40,12 +40,12 @@ type Engine struct {
 	serveAt    time.Time // when that queue was looked at last
 	cleaning   cleaning
 	rebase     rebase
-	doomed     []clock.Dot   // retained here and, so the rebase showed, dead elsewhere
+	dooms      []doom        // of rebases, oldest first
 	zombies    bool          // something dead may be retained: not clean until a rebase (R9)
 	reset      bool          // a batch was refused that only a rebase can replace (R9)
 	resetSince time.Time     // when the first one was
 	desperate  bool          // … and that is too long ago
-	doomedAt   []DigestEntry // doomed go when all of this is known
+	rebasedAt  []DigestEntry // what the peer of the latest rebase knew
 
 	reports    reports
 	retired    retired

@@ -56,7 +56,7 @@ func (e *Engine) giveUp(now time.Time) {
 		}
 	}
 	clear(e.heads)
-	if e.zombies && e.covers(e.doomedAt) {
+	if e.zombies && e.covers(e.rebasedAt) {
 		e.zombies, e.reset = false, false // nobody is left who knows better
 		e.stats.GivenUp++
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -121,14 +122,16 @@ func (e *Engine) settle(now time.Time, p *peer, exchange uint64, theirs []Digest
 			e.lift(r, floor)
 		}
 	}
-	e.doomed, e.doomedAt = append(e.doomed, rb.doomed...), theirs
 	for _, r := range e.order {
 		if !r.over {
 			continue
 		}
 		for en := range r.log.after(0) {
-			e.doomed = append(e.doomed, en.update.Dot)
+			rb.doomed = append(rb.doomed, en.update.Dot)
 		}
+	}
+	if e.rebasedAt = theirs; len(rb.doomed) > 0 {
+		e.dooms = append(e.dooms[max(0, len(e.dooms)+1-doomsMost):], doom{rb.doomed, theirs})
 	}
 	e.rebase = rebase{}
 	for _, r := range e.order {
@@ -186,8 +189,19 @@ func (e *Engine) needReset(now time.Time) {
 	}
 }
 
-// doom notes updates that a clean peer covers and does not retain. They go when this
-// node knows all that the peer knew: until then what took their place may be missing.
+// doom are updates that are retained here and, so a rebase showed, dead elsewhere. They go
+// when this node knows all that the peer knew then: until then what took their place may be
+// missing. What the peer of a later rebase knew may not have it.
+type doom struct {
+	dots []clock.Dot
+	at   []DigestEntry
+}
+
+// doomsMost is of how many rebases the dooms are kept, the latest ones: those of others wait
+// for what is most likely lost.
+const doomsMost = 8
+
+// doom notes updates that a clean peer covers and does not retain.
 func (e *Engine) doom(updates []*model.Update) {
 	for _, u := range updates {
 		e.rebase.doomed = append(e.rebase.doomed, u.Dot)
@@ -196,26 +210,30 @@ func (e *Engine) doom(updates []*model.Update) {
 
 // bringDoom removes what a rebase found to be dead, once its horizon is reached.
 func (e *Engine) bringDoom(out *Output) {
-	if len(e.doomed) == 0 || !e.covers(e.doomedAt) {
-		return
-	}
-	for _, d := range e.doomed {
-		if r := e.lookup(d.Replica); r != nil {
-			if en, ok := r.log.get(d.Version); ok {
-				e.stats.Dead++
-				e.stats.DeadBytes += uint64(bytesOf(en.update))
-				e.discard(r, en, out)
+	e.dooms = slices.DeleteFunc(e.dooms, func(o doom) bool {
+		if !e.covers(o.at) {
+			return false
+		}
+		for _, d := range o.dots {
+			if r := e.lookup(d.Replica); r != nil {
+				if en, ok := r.log.get(d.Version); ok {
+					e.stats.Dead++
+					e.stats.DeadBytes += uint64(bytesOf(en.update))
+					e.discard(r, en, out)
+				}
 			}
 		}
-	}
-	e.doomed = nil
-	e.stats.Resets++
+		e.stats.Resets++
+		return true
+	})
 }
 
 // covers reports whether this node knows all that a digest says.
 func (e *Engine) covers(theirs []DigestEntry) bool {
-	_, versions := e.lacking(time.Time{}, theirs, 0)
-	return versions == 0
+	return !slices.ContainsFunc(theirs, func(d DigestEntry) bool {
+		r := e.lookup(d.Replica)
+		return (r == nil || r.version < d.Version) && !e.IsVanished(d.Replica)
+	})
 }
 
 // vouchedFor reports whether a peer with these spaces has models for all updates that

@@ -54,6 +54,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{307364, "nobody was clean, and one that relayed kept the others from giving up"},
 		{807498, "two that were dirty gave up waiting for a reset while a partition hid those who were clean"},
 		{825786, "two took each other, one for an earlier life, the other for one that is over, and only the other could know"},
+		{881647, "what a rebase showed to be dead went once all was known that the peer of another one knew, not why it was dead"},
 		{843787, "nobody was clean, and one was rebased on another that had taken over floors, and not yet what comes with them"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 		{851015, "some had not heard yet who was declared lost, for which the bound on agreement made no allowance"},
