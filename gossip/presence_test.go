@@ -187,6 +187,7 @@ func TestPresenceEvents(t *testing.T) {
 				lastChange.Store(fmt.Sprintf("%s %t", c.Value, c.Gone))
 			}
 		}()
+		synctest.Wait() // both have begun
 		b, ofB := startRole(t, net, "b", "db")
 		seen := func(what, event, change string) {
 			t.Helper()
