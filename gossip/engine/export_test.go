@@ -123,3 +123,8 @@ func (e *Engine) Scheduled(now time.Time) string { return e.scheduled(now, 0).na
 
 // Window returns the weight that the link to a peer carries without a receipt.
 func (e *Engine) Window(peer string) int { return e.live.links[peer].size }
+
+// Doom has a rebase on a peer with this vector find retained updates to be dead.
+func (e *Engine) Doom(at []DigestEntry, dots ...clock.Dot) {
+	e.dooms = append(e.dooms, doom{dots, at})
+}

@@ -201,8 +201,8 @@ type doom struct {
 // for what is most likely lost.
 const doomsMost = 8
 
-// doom notes updates that a clean peer covers and does not retain.
-func (e *Engine) doom(updates []*model.Update) {
+// noteDead notes updates that a clean peer covers and does not retain.
+func (e *Engine) noteDead(updates []*model.Update) {
 	for _, u := range updates {
 		e.rebase.doomed = append(e.rebase.doomed, u.Dot)
 	}

@@ -332,7 +332,7 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 	case !rep.rebases || !e.cfg.Collect:
 		send = append(send, only...)
 	case e.rebase.union == rep:
-		e.doom(only)
+		e.noteDead(only)
 	}
 	for _, d := range want {
 		rep.wanted[clock.Dot{Replica: r.id, Version: d.Version}] = true
