@@ -63,6 +63,7 @@ type Engine struct {
 	scrubbed   clock.Dot       // the last update that was looked at again
 	scrubs     uint64          // how often all were
 	scrubPart  scrubPart       // how many at a time
+	scrubAt    time.Time       // not before
 	joinUntil  time.Time       // not admitted yet, and waiting until then; zero: a member
 	stableAt   clock.Timestamp // R7, of the latest look; 0: not usable
 	unstable   []string        // why

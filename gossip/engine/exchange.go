@@ -208,7 +208,7 @@ func (e *Engine) onSyn(now time.Time, p *peer, m *Message, out *Output) {
 	if same(x.theirs, x.mine) {
 		p.lacking = 0
 		e.share(now, p, false, ack.Rates, m.Rates, 0)
-		e.scrub(out)
+		e.scrub(now, out)
 		e.agree(ack)
 		out.send(p.name, e.cfg.Codec.Size(ack) > e.cfg.MaxDatagram, ack)
 		return

@@ -115,8 +115,14 @@ const ScrubUpdates = scrubUpdates
 // SetScrub sets how many updates, and bytes of them, are looked at again at a time.
 func (e *Engine) SetScrub(updates, bytes int) { e.scrubPart = scrubPart{updates, bytes} }
 
+// ScrubPause is how long the next part of a large store waits.
+const ScrubPause = scrubPause
+
 // Scrub looks at some of what is retained, as an exchange does that finds equal vectors.
-func (e *Engine) Scrub() { e.scrub(new(Output)) }
+func (e *Engine) Scrub() {
+	e.scrubAt = time.Time{}
+	e.scrub(time.Time{}, new(Output))
+}
 
 // Scheduled returns the peer whom the schedule has for a round at now.
 func (e *Engine) Scheduled(now time.Time) string { return e.scheduled(now, 0).name }

@@ -76,7 +76,7 @@ func (e *Engine) hashes() []SpaceHash {
 //   - both dirty, a hash differs: unite, and stay dirty;
 //   - only the peer dirty: it drives.
 func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
-	e.scrub(out)
+	e.scrub(now, out)
 	peerClean := len(m.Exceptions) == 0
 	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.dead() > 0) && e.agrees(m.Hashes, e.isDesperate(now)) {
 		if p.agreed = e.changes + 1; e.Clean() || !peerClean { // a clean one can do better

@@ -3,6 +3,7 @@ package engine
 import (
 	"math/rand"
 	"slices"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
@@ -16,6 +17,9 @@ const (
 	// Where there is more, models are asked about every fourth update only, each time about
 	// others: finding an update in one costs more than hashing it.
 	verifyEvery = 4
+	// And the next part waits for so long: of what an idle node costs, looking at one in each
+	// exchange was more than half (bench idle).
+	scrubPause = 4 * time.Second
 )
 
 // scrubPart is so much of what is retained.
@@ -24,9 +28,12 @@ type scrubPart struct{ updates, bytes int }
 // scrub compares retained updates with their content hashes and drops those that are
 // damaged: the state hash shows that, and a repair brings them back (R12). Without it a
 // flipped bit would stay, for state hashes are kept up to date, not summed up anew. It
-// looks at everything, or if that is too much, at the next part, round and round. What a
-// model does not hold any more it is given anew.
-func (e *Engine) scrub(out *Output) {
+// looks at everything, or if that is too much, every few seconds at the next part, round and
+// round. What a model does not hold any more it is given anew.
+func (e *Engine) scrub(now time.Time, out *Output) {
+	if now.Before(e.scrubAt) {
+		return
+	}
 	look := looking{Engine: e, updates: e.scrubPart.updates, bytes: e.scrubPart.bytes, every: 1}
 	if e.retained() > e.scrubPart.updates {
 		look.every = verifyEvery
@@ -48,6 +55,7 @@ func (e *Engine) scrub(out *Output) {
 			through = 0
 		}
 		if !look.at(r, after, through, out) {
+			e.scrubAt = now.Add(scrubPause)
 			break
 		}
 	}

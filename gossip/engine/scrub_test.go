@@ -16,12 +16,13 @@ import (
 type couple struct {
 	codec *wire.Codec
 	now   time.Time
+	step  time.Duration // from one round to the next
 	nodes [2]bare
 	equal int // answers that found equal vectors
 }
 
 func newCouple(t testing.TB) *couple {
-	c := &couple{codec: wire.New("bench"), now: time.UnixMilli(1_700_000_000_000)}
+	c := &couple{codec: wire.New("bench"), now: time.UnixMilli(1_700_000_000_000), step: 10 * time.Second}
 	for i := range c.nodes {
 		c.nodes[i] = newBare(t, fmt.Sprint("n", i), c.codec)
 		c.nodes[i].SetPeer(c.now, fmt.Sprint("n", 1-i), engine.PeerAlive)
@@ -32,7 +33,7 @@ func newCouple(t testing.TB) *couple {
 // round lets a node begin a round, and delivers all that follows from it.
 func (c *couple) round(t testing.TB, i int) {
 	t.Helper()
-	c.now = c.now.Add(10 * time.Second)
+	c.now = c.now.Add(c.step)
 	at := func(i int) string { return fmt.Sprint("n", i) }
 	queue := c.nodes[i].Tick(c.now).Send
 	for ; len(queue) > 0; queue = queue[1:] {
@@ -159,6 +160,28 @@ func TestDamageInLargeStore(t *testing.T) {
 		if !c.same() {
 			t.Errorf("%s: after the repairs they retain %v and %v", what, c.nodes[0].Spaces(), c.nodes[1].Spaces())
 		}
+	}
+}
+
+// However often two meet, a part of a larger store is looked at every few seconds only.
+func TestPartsOfLargeStoreWait(t *testing.T) {
+	t.Parallel()
+	c := newCouple(t)
+	victim := c.nodes[1]
+	victim.SetScrub(1000, 1<<20)
+	c.nodes[0].fill(t, c.now, 1500)
+	c.agree(t)
+	c.round(t, 0) // it looks at a part
+	last := c.now
+	if _, ok := victim.Corrupt(engine.CorruptFlip, rand.New(rand.NewSource(1))); !ok {
+		t.Fatal("nothing to damage")
+	}
+	c.step = 500 * time.Millisecond
+	for i := 0; victim.Stats().Damaged == 0 && c.now.Sub(last) < 3*engine.ScrubPause; i++ {
+		c.round(t, i%2)
+	}
+	if took := c.now.Sub(last); took < engine.ScrubPause || took >= 3*engine.ScrubPause {
+		t.Errorf("found %v after a look at a part, want %v or twice that", took, engine.ScrubPause)
 	}
 }
 
