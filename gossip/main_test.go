@@ -3,6 +3,7 @@ package gossip
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -26,7 +27,9 @@ func TestMain(m *testing.M) {
 }
 
 // NewcomerEnv names the variable that makes the test binary a node that joins a cluster,
-// has fetched a number of keys of the space "map", and ends: "name address keys".
+// has fetched a number of keys of the space "map", and ends: "name address keys". With the
+// address "-" it is one that has so many keys itself: it prints its address when it has, and
+// ends with its input.
 const NewcomerEnv = "GOSSIP_TEST_NEWCOMER"
 
 func newcomer(what string) error {
@@ -35,7 +38,11 @@ func newcomer(what string) error {
 	if _, err := fmt.Sscan(what, &name, &addr, &keys); err != nil {
 		return fmt.Errorf("%s=%q: %w", NewcomerEnv, what, err)
 	}
-	n, err := Start(context.Background(), Config{Name: name, Bind: "127.0.0.1:0", Join: []string{addr}, Flow: FlowOff})
+	c := Config{Name: name, Bind: "127.0.0.1:0", Flow: FlowOff}
+	if addr != "-" {
+		c.Join = []string{addr}
+	}
+	n, err := Start(context.Background(), c)
 	if err != nil {
 		return err
 	}
@@ -43,6 +50,9 @@ func newcomer(what string) error {
 	var m model.Map[[]byte]
 	if err := n.Attach("map", &m); err != nil {
 		return err
+	}
+	if addr == "-" {
+		return source(n, &m, keys)
 	}
 	for m.Len() < keys {
 		select {
@@ -52,4 +62,16 @@ func newcomer(what string) error {
 		}
 	}
 	return nil
+}
+
+// source fills a map, prints the node's address, and waits for the end of the input.
+func source(n *Node, m *model.Map[[]byte], keys int) error {
+	for k := range keys {
+		if err := m.Set(context.Background(), fmt.Sprintf("data/%015d", k), make([]byte, 100)); err != nil {
+			return err
+		}
+	}
+	fmt.Println(n.Status().Addr)
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
 }
