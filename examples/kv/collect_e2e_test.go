@@ -87,7 +87,8 @@ func unload(t *testing.T, procs []*proc, want map[string]string) {
 // keeps reports nil once a daemon has so many keys.
 func (p *proc) keeps(n int) error {
 	if keys := p.status().Spaces[space].Keys; keys != n {
-		return fmt.Errorf("%s: %d keys, want %d", p.name, keys, n)
+		_, first, err := p.do("GET", "/v1/kv?limit=3", nil)
+		return fmt.Errorf("%s: %d keys, want %d; the first are %s", p.name, keys, n, reason(err, first))
 	}
 	return nil
 }
