@@ -151,13 +151,14 @@
 // What is lost, or made up, shows in the state hashes at the next exchange that finds equal
 // vectors. They do not notice when a copy changes in memory. So both sides of such an
 // exchange compare what they retain with its content hashes again: all of it if that is at
-// most 16,384 updates and 4 MiB, else every four seconds the next part of so much. A flipped bit is found at
-// the next exchange with any neighbour then, or in a larger store when its part's turn comes:
-// one of 62 for a million keys, that is within five minutes (TestDamageIsFoundAtTheNextExchange,
-// TestDamageInLargeStore, TestPartsOfLargeStoreWait). On one core that takes
-// about 50 ns for each update in 10,000 keys of 120 bytes, 150 in a million, no more than 2.5 ms in all
-// (BenchmarkScrub); messages carry nothing for it. Meanwhile no damaged copy leaves the node: it
-// is left out of what is sent, so that it cannot pass for a fork (TestDamageIsNotPassedOn).
+// most 16,384 updates and 4 MiB, else every four seconds the next part of so much. A
+// flipped bit is found at the next exchange with any neighbour then, or in a larger store
+// when its part's turn comes: one of 62 for a million keys, that is within five minutes
+// (TestDamageIsFoundAtTheNextExchange, TestDamageInLargeStore, TestPartsOfLargeStoreWait).
+// On one core that takes about 50 ns for each update in 10,000 keys of 120 bytes, 150 in a
+// million, no more than 2.5 ms in all (BenchmarkScrub); messages carry nothing for it.
+// Meanwhile no damaged copy leaves the node: it is left out of what is sent, so that it
+// cannot pass for a fork (TestDamageIsNotPassedOn).
 //
 // Models mostly show the retained updates themselves. One that is a [model.Verifier] is
 // asked about them, too; in a store of several parts about a fourth of them in each turn.
