@@ -100,8 +100,9 @@ func (c *chatter) join(name string) *model.Map[[]byte] {
 	return m
 }
 
-// newcomer starts a node and returns when it has everything. It is a process of its own, of
-// the lowest priority: elsewhere newcomers have processors of their own.
+// newcomer starts a node and returns when it has everything. It is a process of its own that
+// gets what time the others leave: elsewhere newcomers have processors of their own. Being
+// nice is not enough, for then it keeps a processor until its slice ends.
 func (c *chatter) newcomer(keys int, from string) {
 	cmd := c.process(keys, from)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -129,7 +130,7 @@ func (c *chatter) source(keys int) string {
 // process is a node outside: it fetches so many keys from a node, or has them ("-").
 func (c *chatter) process(keys int, from string) *exec.Cmd {
 	c.count++
-	cmd := exec.CommandContext(c.b.Context(), "nice", "-n", "19", os.Args[0])
+	cmd := exec.CommandContext(c.b.Context(), "chrt", "-i", "0", os.Args[0])
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=newcomer-%d %s %d", gossip.NewcomerEnv, c.count, from, keys))
 	return cmd
 }

@@ -15,14 +15,18 @@ type feeder struct {
 	links []transport.Link  // as they were when it last looked
 	lives map[string]uint64 // that the engine knows of, by peer; 0: one in which something was lost
 	ready []string          // peers whose links can take more
-	fed   time.Time         // when it last gave them something
+	due   time.Time         // until then it waits before it gives them something
 }
 
-// gathering is how long what is written after a live message waits, at most, for what else
-// there is. The first write after a pause goes at once; who writes all the time sends no
-// more than 500 messages a second over each link. A message of one update costs both ends
-// several times as much as the update.
-const gathering = 2 * time.Millisecond
+const (
+	// gathering is how long what is written after live messages waits, at most, for what
+	// else there is. Who writes, or passes on, all the time sends no more than 500 messages
+	// a second over each link: a message of one update costs both ends several times as much
+	// as the update.
+	gathering = 2 * time.Millisecond
+	// atOnce is how many messages go without that after a pause, of gathering for each.
+	atOnce = 4
+)
 
 // feed gives fresh updates to links: those that are not busy, whenever there is something
 // new or one of them has become idle. What is written while a message is made and sent, or
@@ -38,7 +42,7 @@ func (n *Node) feed() {
 		case <-n.fresh:
 		case <-n.linker.Changed():
 		}
-		if left := gathering - time.Since(f.fed); left > 0 {
+		if left := time.Until(f.due); left > 0 {
 			pause.Reset(left)
 			select {
 			case <-n.done:
@@ -96,9 +100,17 @@ func (n *Node) feedOnce(f *feeder) (more bool) {
 		n.sendLive(f, e)
 	}
 	if len(live) > 0 {
-		f.fed = time.Now()
+		f.gather(time.Now())
 	}
 	return more
+}
+
+// gather says when there may be another message after one that has gone now.
+func (f *feeder) gather(now time.Time) {
+	if least := now.Add(-(atOnce - 1) * gathering); f.due.Before(least) {
+		f.due = least
+	}
+	f.due = f.due.Add(gathering)
 }
 
 // tell tells the engine which links came and went.

@@ -45,6 +45,13 @@ const (
 	// portionUpdates is how many updates a message has at most: so the receiver's readers
 	// wait for no more than about a millisecond, however small updates are.
 	portionUpdates = 2048
+	// lively is for how long after a live message a link counts as one that carries more.
+	lively = time.Second
+	// courtesy is how long a node on such links pauses between the messages of a catch-up,
+	// and courteous by how much smaller these are. So the writes of others seldom wait for a
+	// processor, or a lock: while a newcomer fetches a million keys …
+	courtesy  = time.Millisecond
+	courteous = 2
 )
 
 // isBulk reports whether so many missing versions make a conversation a catch-up.
@@ -176,8 +183,8 @@ type turnOf struct {
 }
 
 // onGrant notes what a peer that catches up lets this node send. One message of it
-// goes at once, the others whenever Tick is called, with those of all who catch up in
-// turn.
+// goes at once, if none has gone just now, the others whenever Tick is called, with those
+// of all who catch up in turn.
 func (e *Engine) onGrant(now time.Time, p *peer, x *exchange, m *Message, out *Output) {
 	s := x.serving
 	x.toPull = false
@@ -217,6 +224,9 @@ func (e *Engine) endServing(now time.Time, p *peer, exchange uint64, out *Output
 
 // serveNext sends the next message to the first one in the queue of those that catch up.
 func (e *Engine) serveNext(now time.Time, out *Output) {
+	if now.Before(e.serveAt) {
+		return
+	}
 	for len(e.toServe) > 0 {
 		t := e.toServe[0]
 		e.toServe = e.toServe[1:]
@@ -226,18 +236,43 @@ func (e *Engine) serveNext(now time.Time, out *Output) {
 			s.queued = false
 			continue
 		}
-		e.sendPortion(now, t.peer, x, out)
+		smaller, pause := 1, time.Duration(0)
+		if e.isLively(now) {
+			smaller, pause = courteous, courtesy
+		}
+		e.sendPortion(now, t.peer, x, smaller, out)
 		if s.queued = s.isReady(); s.queued {
 			e.toServe = append(e.toServe, t)
 		}
-		e.serveAt = now
+		e.serveAt = now.Add(pause)
 		return
 	}
 }
 
-// sendPortion sends one message of what a peer lacks: PUSH. The last one does not say
-// that this is a catch-up.
-func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
+// isLively reports whether others but those that catch up here write, or are written to.
+func (e *Engine) isLively(now time.Time) bool {
+	return slices.ContainsFunc(e.live.order, func(l *link) bool {
+		return now.Sub(l.talked) < lively && !e.serves(l.peer)
+	})
+}
+
+// serves reports whether a peer catches up here.
+func (e *Engine) serves(name string) bool {
+	p := e.peers[name]
+	if p == nil {
+		return false
+	}
+	for _, x := range []*exchange{p.mine, p.its} {
+		if x != nil && x.serving != nil && len(x.serving.left) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sendPortion sends one message of what a peer lacks: PUSH. It is so many times smaller than
+// it could be. The last one does not say that this is a catch-up.
+func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, smaller int, out *Output) {
 	s := x.serving
 	x.active = now
 	push := e.message(now, p, Push, x.id)
@@ -246,7 +281,7 @@ func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, out *Output) {
 	var size int
 	if gapless, ok := e.explain(push, x); ok && !gapless {
 		push.Unsure = e.zombies
-		done := e.packNext(push, s, x.theirs)
+		done := e.packNext(push, s, smaller, x.theirs)
 		s.sent += uint32(done.used)
 		size = done.size
 	} else { // little can go: as the answer to an ordinary pull
@@ -267,13 +302,14 @@ func (e *Engine) isPast(c candidate) bool {
 }
 
 // packNext fills m with what is next.
-func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
+func (e *Engine) packNext(m *Message, s *serving, smaller int, theirs []DigestEntry) packed {
 	p := e.packing(m)
 	base := p.size
-	limit := min(base+s.portion, e.cfg.MaxStream)
+	limit := min(base+max(1, s.portion/smaller), e.cfg.MaxStream)
+	most := portionUpdates / smaller
 	done := 0
 	for i := range s.left {
-		if p.updates == portionUpdates {
+		if p.updates == most {
 			break
 		}
 		c := &s.left[i]
@@ -281,7 +317,7 @@ func (e *Engine) packNext(m *Message, s *serving, theirs []DigestEntry) packed {
 			done++
 			continue
 		}
-		t := turn{candidate: *c, most: portionUpdates - p.updates, sent: c.from}
+		t := turn{candidate: *c, most: most - p.updates, sent: c.from}
 		begun := len(p.batches)
 		whole := p.run(&t, limit)
 		if len(p.batches) > begun {

@@ -271,6 +271,73 @@ func TestCatchUpHoldsTheLockForOneMessage(t *testing.T) {
 	}
 }
 
+// A node whose links carry what others write sends smaller messages of a catch-up, and pauses
+// after each.
+func TestCatchUpGivesWay(t *testing.T) {
+	t.Parallel()
+	live := func(t *testing.T, w *world, from string) {
+		m := message(engine.Live, 1)
+		m.From.Node = from
+		m.Batches = []engine.Batch{batch(m.From, updateOf(m.From, 1, "live"))}
+		give(t, w, w.nodes[0], m)
+	}
+	whole, small := []int{2048, 2048, 904}, []int{1024, 1024, 1024, 1024, 904}
+	for name, c := range map[string]struct {
+		before func(t *testing.T, w *world)
+		want   []int
+	}{
+		"nobody writes":         {func(*testing.T, *world) {}, whole},
+		"only the newcomer":     {func(t *testing.T, w *world) { live(t, w, "peer") }, whole},
+		"another node":          {func(t *testing.T, w *world) { live(t, w, "other") }, small},
+		"this node, to another": {func(_ *testing.T, w *world) { w.feedTo("other") }, small},
+		"another, a while ago":  {func(t *testing.T, w *world) { live(t, w, "other"); w.now = w.now.Add(2 * time.Second) }, whole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 1, 1, engine.Config{Window: 1 << 20})
+			n := w.nodes[0]
+			w.mustIssue(n, "s", drafts(5000, func(i int) model.Draft { return draft(fmt.Sprint(i), "v") })...)
+			for _, peer := range []string{"peer", "other"} {
+				n.e.SetPeer(w.now, peer, engine.PeerAlive)
+				n.e.SetLink(w.now, peer, true)
+			}
+			c.before(t, w)
+			give(t, w, n, syn(8))
+			pull := message(engine.Pull, 8)
+			pull.CatchUp, pull.Credit, pull.Digest.Entries = true, 1<<20, []engine.DigestEntry{known(n.e.Self(), 0)}
+			var got []int
+			begun := w.now
+			for out, more := give(t, w, n, pull), true; more; out = n.e.Tick(w.now) {
+				for _, env := range out.Send {
+					if m := env.Message; m.Kind == engine.Push {
+						got = append(got, len(m.Batches[0].Updates))
+						more = m.CatchUp
+					}
+				}
+				if next := n.e.Next(); more && next.After(w.now) {
+					w.now = next
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("batches of %d updates, want %d", got, c.want)
+			}
+			pauses := time.Duration(0)
+			if len(c.want) == len(small) {
+				pauses = time.Duration(len(small)-1) * time.Millisecond
+			}
+			if d := w.now.Sub(begun); d < pauses || d > pauses+time.Millisecond {
+				t.Errorf("it took %v, want %v", d, pauses)
+			}
+		})
+	}
+}
+
+// feedTo has the first node write something and send it to a peer.
+func (w *world) feedTo(peer string) {
+	n := w.nodes[0]
+	w.mustWrite(n, "s", "0", "v")
+	n.e.Feed(w.now, []string{peer})
+}
+
 // However small updates are, a message has no more than some: who receives it waits for no
 // more.
 func TestCatchUpOfSmallUpdates(t *testing.T) {

@@ -37,7 +37,7 @@ type Engine struct {
 	exchanges  uint64 // the last exchange id given
 	catchup    catchup
 	toServe    []turnOf  // whose turn it is to be sent a part of what they catch up with
-	serveAt    time.Time // when that queue was looked at last
+	serveAt    time.Time // when it is the next one's
 	cleaning   cleaning
 	rebase     rebase
 	dooms      []doom        // of rebases, oldest first

@@ -114,6 +114,7 @@ func (e *Engine) feed(now time.Time, g *feeding, out *Output) {
 			continue
 		}
 		l.send(f, m.Same)
+		l.talked = now
 		out.Fresh = out.Fresh || !l.isFull() && len(e.lackedOn(l)) > 0
 	}
 	if len(m.Batches) == 0 {

@@ -31,8 +31,9 @@ type live struct {
 // have or was sent of a fresh replica is in sent, or else it is the replica's base; of
 // one that is not fresh it is the vector.
 type link struct {
-	peer string
-	sent map[*replica]clock.Version
+	peer   string
+	sent   map[*replica]clock.Version
+	talked time.Time // when a live message last came or went
 	window
 
 	refused map[*replica]bool // the far end gets them over other links

@@ -15,6 +15,9 @@ type heard struct {
 // onLive takes fresh updates. What is missing before them is fetched in an exchange,
 // begun at once: so it is the only one, however much is missing.
 func (e *Engine) onLive(now time.Time, p *peer, m *Message, out *Output) {
+	if l := e.live.links[p.name]; l != nil {
+		l.talked = now
+	}
 	applied, redundant := e.stats.UpdatesApplied, e.stats.UpdatesRedundant
 	whole := e.takesWhole(now, m)
 	rest := m
