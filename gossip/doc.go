@@ -96,8 +96,10 @@
 // A node that lacks much fetches it from one peer, outside of exchanges' budgets: as fast
 // as it can apply it, with at most Config.Window bytes under way. What has come counts:
 // when the peer dies, another one goes on from there. Who serves several nodes gives
-// each its part in turn, one message at a time, and deals with everything else in between.
-// Status.CatchUp says how far it is. Config.CompressAbove makes less of it on a slow network.
+// each its part in turn, one message at a time, and deals with everything else in between;
+// while others write it sends no more than 64 KiB each millisecond, so that they hardly
+// notice. Status.CatchUp says how far it is. Config.CompressAbove makes less of it on a slow
+// network.
 //
 // # Flow control
 //

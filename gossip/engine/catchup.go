@@ -45,7 +45,7 @@ const (
 	// portionUpdates is how many updates a message has at most: so the receiver's readers
 	// wait for no more than about a millisecond, however small updates are.
 	portionUpdates = 2048
-	// lively is for how long after a live message a link counts as one that carries more.
+	// lively is for how long after a live message more of them are expected on its link.
 	lively = time.Second
 	// courtesy is how long a node with such links pauses after each message of a catch-up,
 	// and courteous by how much smaller than the largest it is at most. So others' writes
@@ -250,7 +250,8 @@ func (e *Engine) serveNext(now time.Time, out *Output) {
 	}
 }
 
-// isLively reports whether others but those that catch up here write, or are written to.
+// isLively reports whether live messages come or go over links of others than those that
+// catch up here.
 func (e *Engine) isLively(now time.Time) bool {
 	return slices.ContainsFunc(e.live.order, func(l *link) bool {
 		return now.Sub(l.talked) < lively && !e.serves(l.peer)
@@ -271,8 +272,8 @@ func (e *Engine) serves(name string) bool {
 	return false
 }
 
-// sendPortion sends one message of what a peer lacks: PUSH. It is so many times smaller than
-// the largest. The last one does not say that this is a catch-up.
+// sendPortion sends one message of what a peer lacks: PUSH, so many times smaller than the
+// largest. The last one does not say that this is a catch-up.
 func (e *Engine) sendPortion(now time.Time, p *peer, x *exchange, smaller int, out *Output) {
 	s := x.serving
 	x.active = now

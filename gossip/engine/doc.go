@@ -35,11 +35,11 @@
 // keeps the place up to which it has sent, and sends without waiting while it has credit:
 // each Tick one message, to all who catch up in turn. So the network and both ends work at
 // the same time, what is under way is bounded by the receiver, and nobody waits for more
-// than one message. A node that has live messages of others to carry sends smaller ones, and
-// pauses for a millisecond after each: others' writes hardly notice the newcomer, which takes
-// twice as long (TestCatchUpGivesWay). What comes is decoded into memory that the engine keeps, and hashed by an
-// [Intake], before it is handed to Step, beside whatever else the engine does; what was sent
-// may come back by [Engine.Reuse].
+// than one message. A peer that has others' live messages to carry sends smaller ones, and
+// pauses for a millisecond after each: those who write hardly notice the newcomer, which
+// takes twice as long (TestCatchUpGivesWay). What comes is decoded into memory that the
+// engine keeps, and hashed by an [Intake], before it is handed to Step, beside whatever else
+// the engine does; what was sent may come back by [Engine.Reuse].
 // After a loss, the first message that does not follow on the last makes the receiver ask
 // anew from where it is; when nothing comes for a second, or the peer has failed, rounds go
 // on with another one. Rounds of the peer do not come between its last message and the
