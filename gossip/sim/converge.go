@@ -41,18 +41,18 @@ func (s *Sim) Converge(limit time.Duration) (time.Duration, error) {
 
 // Bound is how long agreement may take from now on if nothing is written and no
 // faults occur. If all nodes are clean, their clocks were always right, messages do not get
-// lost or late, all know who is gone, and what a node lacks fits into one budget, and into
-// the window that whoever catches up keeps to, it is 4·ln N + 10 rounds (I10). Otherwise it is generous,
-// for there is no law: so many rounds for every message that what a node lacks fills,
-// and two minutes at least. Without checks it is not known what a node lacks, and the
-// generous bound is two minutes.
+// lost or late, all know who is gone, digests need no parts, each of which takes a time of its
+// own, and what a node lacks fits into one budget, and into the window that whoever catches
+// up keeps to, it is 4·ln N + 10 rounds (I10). Otherwise it is generous, for there is no law:
+// so many rounds for every message that what a node lacks fills, and two minutes at least.
+// Without checks it is not known what a node lacks, and the generous bound is two minutes.
 func (s *Sim) Bound() time.Duration {
 	interval, budget := time.Duration(0), math.MaxInt
 	calm := s.counts[countSkew] == 0 && s.cfg.LinkOf == nil && s.cfg.Link.Loss == 0 && s.cfg.Link.Late == 0 && s.check != nil
 	for _, n := range s.living {
 		interval = max(interval, n.interval)
 		budget = min(budget, n.budget)
-		calm = calm && n.clean && n.state == running && slices.EqualFunc(n.engine.Retired(), s.living[0].engine.Retired(), isGoneAs)
+		calm = calm && n.clean && n.state == running && n.tellsWhole() && slices.EqualFunc(n.engine.Retired(), s.living[0].engine.Retired(), isGoneAs)
 	}
 	rounds := (4*math.Log(float64(max(len(s.living), 1))) + 10) * float64(interval)
 	bytes, updates := 0, 0
@@ -64,6 +64,16 @@ func (s *Sim) Bound() time.Duration {
 	}
 	messages := min(bytes/max(budget, 1), updates)
 	return max(2*time.Minute, time.Duration(rounds*float64(1+messages)))
+}
+
+// tellsWhole reports whether what a node knows goes as one digest, with room for the largest
+// update beside it.
+func (n *Node) tellsWhole() bool {
+	m := engine.Message{Kind: engine.Syn, From: n.engine.Self(), Digest: engine.Digest{Full: true}}
+	for r, v := range n.engine.Vector().All() {
+		m.Digest.Entries = append(m.Digest.Entries, engine.DigestEntry{Entry: clock.Entry{Replica: r, Version: v}})
+	}
+	return n.codec.Size(&m)+n.maxUpdate <= n.maxStream
 }
 
 // isGoneAs reports whether two retirements take the same lives of a node for over: who

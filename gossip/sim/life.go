@@ -53,7 +53,8 @@ func (s *Sim) begin(n *Node) error {
 	}
 	n.engine, n.codec = e, cfg.Codec
 	n.maxDatagram = cmp.Or(cfg.MaxDatagram, 1400) // the engine's defaults
-	n.maxStream = cmp.Or(cfg.MaxStream, cmp.Or(cfg.MaxUpdate, 1<<20)+64<<10)
+	n.maxUpdate = cmp.Or(cfg.MaxUpdate, 1<<20)
+	n.maxStream = cmp.Or(cfg.MaxStream, n.maxUpdate+64<<10)
 	n.encoder, _ = cfg.Codec.(encoder)
 	n.interval, n.budget = cmp.Or(cfg.Interval, time.Second), cmp.Or(cfg.Budget, 1<<20)
 	if cfg.Window > 0 {

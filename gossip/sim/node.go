@@ -22,6 +22,7 @@ type Node struct {
 
 	maxDatagram int // bytes of a message on each channel
 	maxStream   int
+	maxUpdate   int
 	budget      int // bytes that an exchange, or a window while catching up, carries for certain
 	interval    time.Duration
 	removeAfter time.Duration

@@ -58,6 +58,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{843787, "nobody was clean, and one was rebased on another that had taken over floors, and not yet what comes with them"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 		{851015, "some had not heard yet who was declared lost, for which the bound on agreement made no allowance"},
+		{919675, "digests went in parts, and took about an Interval, for which the bound on agreement made no allowance"},
 		{865328, "two that knew nothing agreed, and took that for agreement with the one whose updates they had to refuse"},
 		{1929, "a table had no room for what a dirty node said is missing, and was rebased on it"},
 	} {
