@@ -24,7 +24,8 @@ const (
 	// a second over each link: a message of one update costs both ends several times as much
 	// as the update.
 	gathering = 2 * time.Millisecond
-	// atOnce is how many messages go without that after a pause, of gathering for each.
+	// atOnce is how many messages of one update each go without that after a pause, of
+	// gathering for each. One of several updates shows that there is something to gather.
 	atOnce = 4
 )
 
@@ -100,17 +101,27 @@ func (n *Node) feedOnce(f *feeder) (more bool) {
 		n.sendLive(f, e)
 	}
 	if len(live) > 0 {
-		f.gather(time.Now())
+		f.gather(time.Now(), slices.ContainsFunc(live, hasSeveral))
 	}
 	return more
 }
 
-// gather says when there may be another message after one that has gone now.
-func (f *feeder) gather(now time.Time) {
+// gather says when there may be another message after one that has gone now, of several
+// updates or of one.
+func (f *feeder) gather(now time.Time, several bool) {
 	if least := now.Add(-(atOnce - 1) * gathering); f.due.Before(least) {
 		f.due = least
 	}
+	if several {
+		f.due = now
+	}
 	f.due = f.due.Add(gathering)
+}
+
+// hasSeveral reports whether a message carries more than one update.
+func hasSeveral(e engine.LiveEnvelope) bool {
+	b := e.Message.Batches
+	return len(b) > 1 || len(b[0].Updates) > 1
 }
 
 // tell tells the engine which links came and went.
