@@ -3,6 +3,9 @@ package gossip
 import (
 	"testing"
 	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // After a pause some messages of one update go at once; who has something to send all the
@@ -35,5 +38,18 @@ func TestGathering(t *testing.T) {
 	f.gather(now, true)
 	if d := f.due.Sub(now); d != gathering {
 		t.Errorf("after a message of several updates it waits for %v, want %v", d, gathering)
+	}
+}
+
+// A message has several updates in one batch, or in several.
+func TestHasSeveral(t *testing.T) {
+	batch := func(updates int) engine.Batch { return engine.Batch{Updates: make([]*model.Update, updates)} }
+	for _, tt := range []struct {
+		batches []engine.Batch
+		want    bool
+	}{{[]engine.Batch{batch(1)}, false}, {[]engine.Batch{batch(2)}, true}, {[]engine.Batch{batch(1), batch(1)}, true}} {
+		if got := hasSeveral(engine.LiveEnvelope{Message: &engine.Message{Batches: tt.batches}}); got != tt.want {
+			t.Errorf("%d batches, the first of %d updates: %v", len(tt.batches), len(tt.batches[0].Updates), got)
+		}
 	}
 }
