@@ -9,9 +9,15 @@ type record[Room any] struct {
 
 // Clone returns a copy of u with a key and a value of its own, which need no more memory than
 // it does: what they were copied from may change, or go.
+//
+// The fields go one by one: an update is written just before it is cloned, field by field, and
+// a processor that has to read it in larger pieces waits until all of it is in the cache.
 func (u *Update) Clone() *Update {
 	clone, room := newRecord(len(u.Key) + len(u.Value))
-	*clone = *u
+	clone.Replica.Node, clone.Replica.Epoch, clone.Version = u.Replica.Node, u.Replica.Epoch, u.Version
+	clone.Time, clone.Expires = u.Time, u.Expires
+	clone.Space, clone.Kind = u.Space, u.Kind
+	clone.Context, clone.Deps = u.Context, u.Deps
 	n := copy(room, u.Key)
 	copy(room[n:], u.Value)
 	clone.Key, clone.Value = room[:n:n], room[n:]

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"reflect"
 	"testing"
 	"unsafe"
 
@@ -46,6 +47,25 @@ func TestClone(t *testing.T) {
 	}
 	if clone.Dot != issued.Dot || clone.Time != 9 || clone.Space != "space" || clone.Kind != 3 {
 		t.Errorf("the clone is %+v, of %+v", clone, issued)
+	}
+}
+
+// A clone has everything that the update has, fields that are yet to be thought of included.
+func TestCloneIsWhole(t *testing.T) {
+	u := Update{
+		Dot:  clock.Dot{Replica: clock.Replica{Node: "n", Epoch: 1}, Version: 2},
+		Time: 3, Space: "s", Key: []byte("k"), Value: []byte("v"), Kind: 4,
+		Context: clock.NewVector([]clock.Entry{{Replica: clock.Replica{Node: "m", Epoch: 5}, Version: 6}}),
+		Deps:    clock.NewDots([]clock.Dot{{Replica: clock.Replica{Node: "o", Epoch: 7}, Version: 8}}),
+		Expires: 9,
+	}
+	for f, v := range reflect.ValueOf(u).Fields() {
+		if v.IsZero() {
+			t.Fatalf("the test does not set %s", f.Name)
+		}
+	}
+	if clone := u.Clone(); !reflect.DeepEqual(*clone, u) {
+		t.Errorf("the clone of %+v is %+v", u, *clone)
 	}
 }
 
