@@ -197,8 +197,11 @@
 // not clean, and readers miss nothing; it sends no open holes, for what they hid
 // elsewhere it may lack. If no clean peer is found in 15 s a dirty one will do: then the
 // node is as dirty as both were, and who applies its open holes needs a rebase, too. If that
-// one waits for a rebase, too, its floors say nothing of what it retains: where anything was
-// collected here, nothing is taken from it that this node knows and does not retain.
+// one waits for a rebase itself, this one goes on waiting: what either shows may be dead. And
+// its floors say nothing of what it retains: where anything was collected here, nothing is
+// taken from it that this node knows and does not retain. Nodes that all wait give up when
+// they agree and nobody else is known; a lost one must be declared lost first
+// ([Engine.Retire], TestWhoWaitIsNoHelp).
 //
 // A node that passes on a space that it has no model for never collects there: it may
 // hand over what is dead, without a floor that would tell. So a node that applies, from

@@ -33,6 +33,9 @@ func (e *Engine) Replace(d clock.Dot, value string) {
 	e.integrate(r, e.spaces[u.Space], e.hasher.own(&u), &out)
 }
 
+// NeedReset makes the engine wait for a rebase.
+func (e *Engine) NeedReset(now time.Time) { e.needReset(now) }
+
 // Flip changes the value of a retained update behind the engine's back.
 func (e *Engine) Flip(d clock.Dot) {
 	en, _ := e.lookup(d.Replica).log.get(d.Version)

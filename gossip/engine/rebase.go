@@ -28,6 +28,7 @@ type rebase struct {
 	doomed  []clock.Dot                     // retained here and not at the peer, which covers them
 	dirty   bool                            // the peer was, or this node is not fit: H does not fall
 	removes bool                            // something was collected here that the peer may not know of: this node takes nothing that it covers itself
+	unsure  bool                            // the peer waits for a rebase, too: this node goes on waiting
 	union   *repair                         // nil before the second step
 	united  bool
 	after   uint64    // the first exchange that shows Q
@@ -47,7 +48,10 @@ func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Me
 	if unfit && !e.isDesperate(now) {
 		return false // two that are dirty may each have collected what the other does not know of
 	}
-	e.rebase = rebase{peer: p, removes: !e.floorsBelow(theirs) || m.Unsure && e.lifts > 0, dirty: unfit, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout)}
+	e.rebase = rebase{
+		peer: p, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout),
+		dirty: unfit, unsure: m.Unsure, removes: !e.floorsBelow(theirs) || m.Unsure && e.lifts > 0,
+	}
 	for _, h := range m.Hashes {
 		if s := e.space(h.Space); s != nil && !h.Relayed {
 			e.rebase.spaces = append(e.rebase.spaces, s)
@@ -140,7 +144,9 @@ func (e *Engine) settle(now time.Time, p *peer, exchange uint64, theirs []Digest
 		}
 	}
 	e.raiseAll(theirs, nil)
-	e.reset, e.zombies = false, false
+	if !rb.unsure {
+		e.reset, e.zombies = false, false
+	}
 	e.dirtySince = now
 	e.stats.Rebased++
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/engine"
@@ -32,4 +33,33 @@ func TestDoomWaitsForItsOwnVector(t *testing.T) {
 			t.Errorf("with version %d of the other: %d updates are retained, want %v", v, len(got), want)
 		}
 	}
+}
+
+// Of two that wait for a rebase neither becomes clean by the other: what one does not know to
+// be dead the other may not know either. They give up when nobody is left who knows better,
+// and not while a third is only lost (R9, R12).
+func TestWhoWaitIsNoHelp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 3, collecting)
+	w.fill(6, "value")
+	w.converge(time.Minute)
+	lost, waiting := w.nodes[2], w.nodes[:2]
+	w.crash(lost)
+	w.fail(lost)
+	for _, n := range waiting {
+		n.e.NeedReset(w.clock(n))
+	}
+	for i := range 60 {
+		w.mustWrite(waiting[i%2], "s", "k", "value") // rounds have something to bring
+		w.run(time.Second)
+		for _, n := range waiting {
+			if n.e.Clean() {
+				t.Fatalf("%s is clean, as if the other knew", n.name)
+			}
+		}
+	}
+	if err := waiting[0].e.Retire(w.now, lost.name); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "both have given up", func() bool { return waiting[0].e.Clean() && waiting[1].e.Clean() })
 }

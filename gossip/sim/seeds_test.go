@@ -56,6 +56,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{825786, "two took each other, one for an earlier life, the other for one that is over, and only the other could know"},
 		{881647, "what a rebase showed to be dead went once all was known that the peer of another one knew, not why it was dead"},
 		{843787, "nobody was clean, and one was rebased on another that had taken over floors, and not yet what comes with them"},
+		{920550, "nobody was clean, and one that was rebased on another that waited for a rebase called itself clean"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 		{851015, "some had not heard yet who was declared lost, for which the bound on agreement made no allowance"},
 		{919675, "digests went in parts, and took about an Interval, for which the bound on agreement made no allowance"},
