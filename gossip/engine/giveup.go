@@ -25,17 +25,33 @@ func (e *Engine) agrees(theirs []SpaceHash, shared bool) bool {
 	return true
 }
 
+// agreement is what a node knew and showed when a peer was seen to do the same. Both may
+// change alone: a repair adds what is already known.
+type agreement struct {
+	changes uint64 // one more than the engine's; 0: there was none
+	state   Hash   // of all spaces
+}
+
+// agreement returns what a peer agrees to that is the same as this node.
+func (e *Engine) agreement() agreement {
+	a := agreement{changes: e.changes + 1}
+	for _, s := range e.spaceOrder {
+		a.state = a.state.Plus(s.hash)
+	}
+	return a
+}
+
 // giveUp lets the horizon fall where what it names cannot come any more: of replicas
 // that are no member's, when all members know the same and have the same state (R12). Who
 // may retain what is dead goes on waiting for somebody who can tell, unless nobody else is
 // known: a partition may hide one.
 func (e *Engine) giveUp(now time.Time) {
-	current := map[clock.Replica]bool{e.self: true}
+	current, same := map[clock.Replica]bool{e.self: true}, e.agreement()
 	for _, p := range e.peerOrder {
 		if !e.isMember(now, p) {
 			continue
 		}
-		if p.agreed != e.changes+1 {
+		if p.agreed != same {
 			return
 		}
 		current[clock.Replica{Node: p.name, Epoch: p.epoch}] = true

@@ -37,8 +37,8 @@ type peer struct {
 	assembly *assembly // of a digest that comes in parts
 	pulls    map[clock.Replica]time.Time
 
-	lacking uint64 // versions it knew and this node did not, after its last message
-	agreed  uint64 // one more than the engine's changes when it was last seen to have the same vector and state; 0: never
+	lacking uint64    // versions it knew and this node did not, after its last message
+	agreed  agreement // when it was last seen to know and show the same
 
 	retireTries int               // exchanges since the peer last knew the same to be over
 	types       map[string]string // of its models, by space, where this node has another one or none
