@@ -199,9 +199,10 @@
 // node is as dirty as both were, and who applies its open holes needs a rebase, too. If that
 // one waits for a rebase itself, this one goes on waiting: what either shows may be dead. And
 // its floors say nothing of what it retains: where anything was collected here, nothing is
-// taken from it that this node knows and does not retain. Nodes that all wait give up when
-// they agree and nobody else is known; a lost one must be declared lost first
-// ([Engine.Retire], TestWhoWaitIsNoHelp).
+// taken from it that this node knows and does not retain. A clean one cannot tell either what
+// is dead if it does not know of all that was collected or is over here, or relays what this
+// node retains (TestWhoWaitIsNoHelp, TestWhoKnowsLessIsNoHelp). Nodes that all wait give up when
+// they agree and nobody else is known: a lost one must be declared lost first ([Engine.Retire]).
 //
 // A node that passes on a space that it has no model for never collects there: it may
 // hand over what is dead, without a floor that would tell. So a node that applies, from

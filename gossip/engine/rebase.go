@@ -21,18 +21,17 @@ import (
 // is above P came in batches since then, whose holes raised the horizon; or before,
 // and then it must have been without open holes: else the first step does not count.
 type rebase struct {
-	peer    *peer
-	theirs  []DigestEntry                   // P
-	spaces  []*space                        // that both have models for
-	floors  map[clock.Replica]clock.Version // of the peer, where they are higher than here
-	doomed  []clock.Dot                     // retained here and not at the peer, which covers them
-	dirty   bool                            // the peer was, or this node is not fit: H does not fall
-	removes bool                            // something was collected here that the peer may not know of: this node takes nothing that it covers itself
-	unsure  bool                            // the peer waits for a rebase, too: this node goes on waiting
-	union   *repair                         // nil before the second step
-	united  bool
-	after   uint64    // the first exchange that shows Q
-	until   time.Time // without progress it is over
+	peer   *peer
+	theirs []DigestEntry                   // P
+	spaces []*space                        // that both have models for
+	floors map[clock.Replica]clock.Version // of the peer, where they are higher than here
+	doomed []clock.Dot                     // retained here and not at the peer, which covers them
+	dirty  bool                            // the peer was, or this node is not fit: H does not fall
+	unsure bool                            // it cannot tell what is dead here: this node goes on waiting
+	union  *repair                         // nil before the second step
+	united bool
+	after  uint64    // the first exchange that shows Q
+	until  time.Time // without progress it is over
 }
 
 // startRebase notes that a clean peer has this vector and, as its message says, attaches
@@ -44,13 +43,14 @@ func (e *Engine) startRebase(now time.Time, p *peer, theirs []DigestEntry, m *Me
 	if e.rebase.peer != nil && now.Before(e.rebase.until) || !e.roomFor(theirs, m.Exceptions, nil) {
 		return false
 	}
-	unfit := !e.vouchedFor(m.Hashes) || !e.Clean() && (e.holesAbove(theirs) || !e.floorsBelow(theirs) || m.RetiredSum != e.retired.sum)
+	vouched, heard := e.vouchedFor(m.Hashes), e.floorsBelow(theirs) && m.RetiredSum == e.retired.sum
+	unfit := !vouched || !e.Clean() && (!heard || e.holesAbove(theirs))
 	if unfit && !e.isDesperate(now) {
 		return false // two that are dirty may each have collected what the other does not know of
 	}
 	e.rebase = rebase{
 		peer: p, theirs: theirs, floors: map[clock.Replica]clock.Version{}, until: now.Add(e.cfg.Timeout),
-		dirty: unfit, unsure: m.Unsure, removes: !e.floorsBelow(theirs) || m.Unsure && e.lifts > 0,
+		dirty: unfit, unsure: m.Unsure || !vouched || !heard,
 	}
 	for _, h := range m.Hashes {
 		if s := e.space(h.Space); s != nil && !h.Relayed {

@@ -63,3 +63,36 @@ func TestWhoWaitIsNoHelp(t *testing.T) {
 	}
 	w.until(time.Minute, "both have given up", func() bool { return waiting[0].e.Clean() && waiting[1].e.Clean() })
 }
+
+// A clean node that does not know of all that was collected at one that waits cannot tell what
+// is dead there: that one goes on waiting (R9).
+func TestWhoKnowsLessIsNoHelp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, 3, collecting)
+	w.fill(6, "value")
+	w.converge(time.Minute)
+	lost, waits, less := w.nodes[2], w.nodes[0], w.nodes[1]
+	w.crash(lost)
+	w.fail(lost)
+	w.mustWrite(waits, "s", "k", "value")
+	w.mustWrite(waits, "s", "k", "") // before anybody hears of either
+	waits.e.CollectSome(clock.TimestampOf(w.now.Add(time.Hour)))
+	waits.e.NeedReset(w.clock(waits))
+	if f := waits.e.Floors(); f.Len() != 1 || f.At(0).Version <= less.e.Vector().Version(waits.e.Self()) {
+		t.Fatalf("floors %v, and %s knows %v: nothing was collected of which it does not know", f, less.name, less.e.Vector())
+	}
+	for range 60 {
+		w.mustWrite(less, "s", "k1", "value") // rounds have something to bring
+		w.run(time.Second)
+		if waits.e.Clean() {
+			t.Fatalf("%s is clean, as if %s knew", waits.name, less.name)
+		}
+	}
+	if waits.e.Stats().Rebased == 0 {
+		t.Error("nobody was rebased")
+	}
+	if err := less.e.Retire(w.now, lost.name); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "both have given up", func() bool { return waits.e.Clean() && less.e.Clean() })
+}

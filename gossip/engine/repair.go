@@ -325,8 +325,8 @@ func (e *Engine) onDots(now time.Time, p *peer, s *space, step *RepairStep, out 
 	}
 	e.noteFloors(rep, step.Hashes)
 	send, only, want := e.difference(r, s, step)
-	if e.rebase.union == rep && e.rebase.removes {
-		want = nil
+	if e.rebase.union == rep && e.rebase.unsure && e.lifts > 0 {
+		want = nil // it may be dead
 	}
 	switch {
 	case !rep.rebases || !e.cfg.Collect:

@@ -57,6 +57,7 @@ func TestSwarmSeeds(t *testing.T) {
 		{881647, "what a rebase showed to be dead went once all was known that the peer of another one knew, not why it was dead"},
 		{843787, "nobody was clean, and one was rebased on another that had taken over floors, and not yet what comes with them"},
 		{920550, "nobody was clean, and one that was rebased on another that waited for a rebase called itself clean"},
+		{935617, "who waited, and had taken over a floor, was rebased on one that did not know so much, and called itself clean"},
 		{934848, "one gave up that had agreed with the clean one before it took what is dead from another"},
 		{500426, "who caught up had a window of one byte, for which the bound on agreement made no allowance"},
 		{851015, "some had not heard yet who was declared lost, for which the bound on agreement made no allowance"},
