@@ -201,8 +201,9 @@
 // its floors say nothing of what it retains: where anything was collected here, nothing is
 // taken from it that this node knows and does not retain. A clean one cannot tell either what
 // is dead if it does not know of all that was collected or is over here, or relays what this
-// node retains (TestWhoWaitIsNoHelp, TestWhoKnowsLessIsNoHelp). Nodes that all wait give up when
-// they agree and nobody else is known: a lost one must be declared lost first ([Engine.Retire]).
+// node retains (TestWhoWaitIsNoHelp, TestWhoKnowsLessIsNoHelp, TestWhoRelaysIsNoHelp). Who waits
+// gives up when all members agree and nobody else is known: a lost one must be declared lost
+// first ([Engine.Retire]). While some are clean it looks for a rebase on these first, for 15 s.
 //
 // A node that passes on a space that it has no model for never collects there: it may
 // hand over what is dead, without a floor that would tell. So a node that applies, from

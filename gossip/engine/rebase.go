@@ -27,7 +27,7 @@ type rebase struct {
 	floors map[clock.Replica]clock.Version // of the peer, where they are higher than here
 	doomed []clock.Dot                     // retained here and not at the peer, which covers them
 	dirty  bool                            // the peer was, or this node is not fit: H does not fall
-	unsure bool                            // it cannot tell what is dead here: this node goes on waiting
+	unsure bool                            // the peer cannot tell what is dead here: this node goes on waiting
 	union  *repair                         // nil before the second step
 	united bool
 	after  uint64    // the first exchange that shows Q

@@ -79,7 +79,8 @@ func (e *Engine) compareHashes(now time.Time, p *peer, x *exchange, m *Message, 
 	e.scrub(now, out)
 	peerClean := len(m.Exceptions) == 0
 	if !e.cfg.Unsafe.Classic && (!e.Clean() || e.dead() > 0) && e.agrees(m.Hashes, e.isDesperate(now)) {
-		if p.agreed = e.agreement(); e.Clean() || !peerClean || e.isDesperate(now) { // a clean one can mostly do better
+		// A clean one can do better, unless it could not for long: it may relay.
+		if p.agreed = e.agreement(); e.Clean() || !peerClean || e.isDesperate(now) {
 			e.giveUp(now)
 		}
 	}
