@@ -1,56 +1,63 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
 // relay is the way to a daemon: all that others send to its gossip port goes through
-// here, until it is cut.
+// here, until it is cut. It keeps its sockets while it is cut, and drops what arrives: a
+// port given back may be gone, be it only because a process that another test has just
+// started holds a copy of the socket until it executes its own program.
 type relay struct {
-	t             *testing.T
-	addr, backend string // what the daemon advertises, and where it listens
-	mu            sync.Mutex
-	open          map[io.Closer]bool // sockets; nil while cut
+	tcp     net.Listener
+	udp     net.PacketConn
+	backend string // where the daemon listens
+	mu      sync.Mutex
+	open    map[net.Conn]bool // TCP, both sides; nil while cut
 }
 
 // launchBehind starts a daemon that others reach through a relay.
 func launchBehind(t *testing.T, name string, args ...string) (*proc, *relay) {
 	t.Helper()
-	r := &relay{t: t, addr: freePort(t), backend: freePort(t)}
-	r.mend()
-	t.Cleanup(r.cut)
-	return launch(t, name, append(args, "-bind", r.backend, "-advertise", r.addr)...), r
+	r := newRelay(t)
+	return launch(t, name, append(args, "-bind", r.backend, "-advertise", r.tcp.Addr().String())...), r
 }
 
-// ports are given out one after the other, so that none is given twice. They are below
-// those that systems give to whoever asks for any port, and other packages take others.
-var ports atomic.Int32
-
-func init() { ports.Store(rand.Int32N(5000)) }
-
-// freePort returns an address of which neither the UDP nor the TCP port is in use.
-func freePort(t *testing.T) string {
+// newRelay listens on a free port. The daemon's is the same of another loopback address,
+// which nobody else uses.
+func newRelay(t *testing.T) *relay {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprint("127.0.0.1:", 20_000+ports.Add(1)%5000)
-		udp, err := net.ListenPacket("udp", addr)
-		if err != nil {
-			continue
+	r := &relay{open: map[net.Conn]bool{}}
+	for attempts := 100; r.udp == nil; attempts-- {
+		var err error
+		if r.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
 		}
-		udp.Close()
-		if tcp, err := net.Listen("tcp", addr); err == nil {
-			tcp.Close()
-			return addr
+		if r.udp, err = net.ListenPacket("udp", r.tcp.Addr().String()); err != nil {
+			r.tcp.Close()
+			if attempts == 0 {
+				t.Fatal(err)
+			}
 		}
 	}
-	t.Fatal("no port is free")
-	return ""
+	_, port, _ := net.SplitHostPort(r.tcp.Addr().String())
+	r.backend = net.JoinHostPort("127.0.0.2", port)
+	out, err := net.Dial("udp", r.backend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.cut()
+		r.tcp.Close()
+		r.udp.Close()
+		out.Close()
+	})
+	go r.forward(out)
+	go r.accept()
+	return r
 }
 
 // cut drops what is under way, and all that is sent from now on.
@@ -65,45 +72,46 @@ func (r *relay) cut() {
 
 // mend ends a cut.
 func (r *relay) mend() {
-	r.t.Helper()
-	udp, err := net.ListenPacket("udp", r.addr)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp", r.addr)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	out, err := net.Dial("udp", r.backend)
-	if err != nil {
-		r.t.Fatal(err)
-	}
 	r.mu.Lock()
-	r.open = map[io.Closer]bool{udp: true, tcp: true, out: true}
-	r.mu.Unlock()
-	go func() {
-		for b := make([]byte, 1<<16); ; {
-			n, _, err := udp.ReadFrom(b)
-			if err != nil {
-				return
-			}
+	defer r.mu.Unlock()
+	r.open = map[net.Conn]bool{}
+}
+
+func (r *relay) isCut() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open == nil
+}
+
+// forward is the datagrams' way.
+func (r *relay) forward(out net.Conn) {
+	for b := make([]byte, 1<<16); ; {
+		n, _, err := r.udp.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		if !r.isCut() {
 			out.Write(b[:n]) // refused while the daemon does not listen: lost
 		}
-	}()
-	go func() {
-		for {
-			in, err := tcp.Accept()
-			if err != nil {
-				return
-			}
-			go r.pass(in)
+	}
+}
+
+func (r *relay) accept() {
+	for {
+		in, err := r.tcp.Accept()
+		if err != nil {
+			return
 		}
-	}()
+		go r.pass(in)
+	}
 }
 
 // pass is one connection.
 func (r *relay) pass(in net.Conn) {
 	defer in.Close()
+	if r.isCut() {
+		return
+	}
 	out, err := net.Dial("tcp", r.backend)
 	if err != nil {
 		return
