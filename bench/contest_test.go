@@ -108,7 +108,7 @@ func TestSampler(t *testing.T) {
 	s.add(1, "k", 9, begin) // nowhere else, ever
 	show(1, 2)              // a later write shows that the earlier one is known
 	for time.Since(begin) < 20*time.Millisecond {
-		nap(lookEvery)
+		time.Sleep(lookEvery)
 	}
 	show(2, 1)
 	if err := await(t.Context(), time.Minute, func() bool {
@@ -122,6 +122,29 @@ func TestSampler(t *testing.T) {
 	got := s.end()
 	if len(got) != 2 || got[0] < 20 || got[1] < got[0] {
 		t.Errorf("%v ms, want one of 20 ms or a little more, and a longer one", got)
+	}
+}
+
+// Every node has one in so many of its writes followed, and not at the same moments as others.
+func TestFollowed(t *testing.T) {
+	f := fleet{new(fakeNode), new(fakeNode), new(fakeNode), new(fakeNode)}
+	l := newWorkload(f, 10, 40_000)
+	var s sampler // that follows nothing: what it is told stays
+	for slices.Min(l.wrote) < 3*l.sample {
+		if _, err := l.run(t.Context(), 10*time.Millisecond, &s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turns := map[int]int{} // writer by turn
+	for _, w := range s.fresh {
+		turn := w.seq % l.sample
+		if other, ok := turns[turn]; ok && other != w.writer {
+			t.Errorf("writes %d, %d, … of nodes %d and %d are followed", turn, turn+l.sample, other, w.writer)
+		}
+		turns[turn] = w.writer
+	}
+	if len(turns) != len(f) || len(s.fresh) < l.total()/l.sample-len(f) {
+		t.Errorf("of %d writes %d are followed, in %d turns, want one in %d, and %d", l.total(), len(s.fresh), len(turns), l.sample, len(f))
 	}
 }
 

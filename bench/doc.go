@@ -132,9 +132,11 @@
 // write is handed over until it, or a later write of that key, is read on all nodes.
 // Writes that are late because an earlier one had to wait count from when they are
 // handed over: whether all that was asked was written, "writes/s" tells. One write in a
-// hundred is followed, more if that were less than a hundred per second. Looks are
-// 0.2 ms apart, later on 5 % of the age, or of what the last one took. What is not visible at the end counts with its
-// age. Converged means that 2 s after the last write all nodes show every key's last value.
+// hundred is followed, more if that were less than a hundred per second, and not those of
+// all nodes at the same moments: what holds up one would hold up all. Looks are 0.2 ms
+// apart, later on 5 % of the age, or of what the last one took; while the
+// nodes are busy, none of their processors is kept from them in between. What is not visible at the end counts with its age. Converged
+// means that 2 s after the last write all nodes show every key's last value.
 // Without a rate that works, maxrate reports 0. With -p99 a rate works only if times are
 // not longer than that.
 //

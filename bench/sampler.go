@@ -18,6 +18,7 @@ type sampler struct {
 	mu      sync.Mutex
 	fresh   []sample
 	stopped bool
+	news    chan struct{} // has one for what has changed above
 
 	done    sync.WaitGroup
 	trails  map[string]*trail // by key; the loop's until it has ended, as is what follows
@@ -44,15 +45,17 @@ type trail struct {
 const (
 	// sampleGrowth is what part of its age a sample is looked at after.
 	sampleGrowth = 20
-	// napBelow is how soon writes are visible everywhere on machines that are not busy. A
-	// nap keeps a processor from everybody else for some time, and is precise in any case;
-	// on a machine that is busy timers are, too.
-	napBelow = 4 * time.Millisecond
+	// busyFrom is from how many processors on the process is busy. Its timers are precise
+	// then. Before, a nap is; but the runtime leaves a processor to a system call that is
+	// short, and to the next one: of two, one was kept from the nodes for up to 18 ms.
+	busyFrom = 0.5
+	// busyFor is how long that is measured for.
+	busyFor = 100 * time.Millisecond
 )
 
 // startSampler begins to follow what add is called for.
 func startSampler(f fleet) *sampler {
-	s := &sampler{fleet: f, trails: map[string]*trail{}}
+	s := &sampler{fleet: f, news: make(chan struct{}, 1), trails: map[string]*trail{}}
 	s.done.Go(s.loop)
 	return s
 }
@@ -63,6 +66,14 @@ func (s *sampler) add(writer int, key string, seq int, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fresh = append(s.fresh, sample{writer, key, seq, at})
+	s.tell()
+}
+
+func (s *sampler) tell() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
 }
 
 // end stops following and returns all times in milliseconds. Samples that are not
@@ -70,6 +81,7 @@ func (s *sampler) add(writer int, key string, seq int, at time.Time) {
 func (s *sampler) end() []float64 {
 	s.mu.Lock()
 	s.stopped = true
+	s.tell()
 	s.mu.Unlock()
 	s.done.Wait()
 	now := time.Now()
@@ -82,7 +94,11 @@ func (s *sampler) end() []float64 {
 }
 
 func (s *sampler) loop() {
+	busy, used, since := false, cpuSeconds(), time.Now()
 	for {
+		if len(s.pending) == 0 {
+			<-s.news
+		}
 		s.mu.Lock()
 		fresh, stopped := s.fresh, s.stopped
 		s.fresh = nil
@@ -96,10 +112,17 @@ func (s *sampler) loop() {
 		for now := time.Now(); len(s.pending) > 0 && !s.pending[0].next.After(now); now = time.Now() {
 			s.look(now)
 		}
-		if s.last < napBelow {
-			nap(lookEvery)
-		} else {
-			time.Sleep(s.last / sampleGrowth)
+		if d := time.Since(since); d >= busyFor {
+			before := used
+			used, since = cpuSeconds(), time.Now()
+			busy = used-before > busyFrom*d.Seconds()
+		}
+		switch d := max(lookEvery, s.last/sampleGrowth); {
+		case len(s.pending) == 0: // there will be news
+		case busy:
+			time.Sleep(d)
+		default:
+			nap(d)
 		}
 	}
 }

@@ -55,8 +55,10 @@ func (l *workload) run(ctx context.Context, d time.Duration, s *sampler) (time.D
 // has had to wait for its turn.
 func (l *workload) write(ctx context.Context, node int, begin time.Time, d time.Duration, s *sampler) error {
 	each := l.rate / float64(len(l.fleet))
-	// Nodes do not write in step.
+	// Nodes do not write in step, nor are their writes followed in step: what holds up one
+	// of these would hold up all.
 	offset := float64(node) / float64(len(l.fleet))
+	turn := node * l.sample / len(l.fleet)
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for i := 0; ; {
@@ -75,7 +77,7 @@ func (l *workload) write(ctx context.Context, node int, begin time.Time, d time.
 			if err := l.fleet[node].put(ctx, key, recordValue(seq)); err != nil {
 				return err
 			}
-			if s != nil && seq%l.sample == 0 {
+			if s != nil && (seq+turn)%l.sample == 0 {
 				s.add(node, key, seq, at)
 			}
 		}
@@ -101,7 +103,7 @@ func (l *workload) total() int {
 // patience, and reports whether it is.
 func (l *workload) settled(ctx context.Context, patience time.Duration) bool {
 	last := func() bool { return l.visible(1) } // which is soon looked at
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); nap(50 * lookEvery) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * lookEvery) {
 		if await(ctx, time.Until(deadline), last) != nil {
 			return false
 		}
