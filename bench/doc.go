@@ -134,9 +134,9 @@
 // handed over: whether all that was asked was written, "writes/s" tells. One write in a
 // hundred is followed, more if that were less than a hundred per second, and not those of
 // all nodes at the same moments: what holds up one would hold up all. Looks are 0.2 ms
-// apart, later on 5 % of the age, or of what the last one took; while the
-// nodes are busy, none of their processors is kept from them in between. What is not visible at the end counts with its age. Converged
-// means that 2 s after the last write all nodes show every key's last value.
+// apart, later on 5 % of the age, or of what the last one took; nodes that are busy keep
+// their processors in between. What is not visible at the end counts with its age.
+// Converged means that 2 s after the last write all nodes show every key's last value.
 // Without a rate that works, maxrate reports 0. With -p99 a rate works only if times are
 // not longer than that.
 //
