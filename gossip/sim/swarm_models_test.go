@@ -8,10 +8,7 @@ import (
 	"io"
 	"maps"
 	"math/rand"
-	"os"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -246,36 +243,13 @@ func isRefused(err error) bool {
 
 // swarmOf runs a swarm of models for every seed.
 func swarmOf(t *testing.T, nodes func(seed int64) int, of map[string]workload) {
-	total := map[string]uint64{}
-	var mu sync.Mutex
-	t.Run("seed", func(t *testing.T) {
-		for seed := *firstSeed; seed < *firstSeed+int64(*modelSeeds); seed++ {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				var trace io.Writer
-				if *showTrace {
-					trace = os.Stdout
-				}
-				s, err := newModelSwarm(seed, nodes(seed), of, trace)
-				if err == nil {
-					err = s.run()
-				}
-				if err != nil {
-					test, _, _ := strings.Cut(t.Name(), "/seed")
-					t.Fatalf("%v\nreplay: go test ./gossip/sim -run '%s$' -first %d -model-seeds 1", err, strings.ReplaceAll(test, "/", "$/"), seed)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for what, n := range s.Counts() {
-					total[what] += n
-				}
-				for what, n := range s.seen {
-					total[what] += n
-				}
-			})
+	total := eachSeed(t, "model-seeds", *modelSeeds, func(seed int64, trace io.Writer) (*swarm, error) {
+		s, err := newModelSwarm(seed, nodes(seed), of, trace)
+		if err != nil {
+			return nil, err
 		}
+		return s.swarm, s.run()
 	})
-	t.Log(total)
 	if *modelSeeds < 200 {
 		return
 	}

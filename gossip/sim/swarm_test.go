@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -33,35 +34,13 @@ var sometimes = []string{
 // workload and its faults. Every invariant holds after every event; when the faults
 // end, the living agree.
 func TestSwarm(t *testing.T) {
-	total := map[string]uint64{}
-	var mu sync.Mutex
-	t.Run("seed", func(t *testing.T) {
-		for seed := *firstSeed; seed < *firstSeed+int64(*seeds); seed++ {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				var trace io.Writer
-				if *showTrace {
-					trace = os.Stdout
-				}
-				s, err := newSwarm(seed, weakness{}, trace)
-				if err == nil {
-					err = s.run()
-				}
-				if err != nil {
-					t.Fatalf("%v\nreplay: go test ./gossip/sim -run 'TestSwarm$' -first %d -seeds 1", err, seed)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				for what, n := range s.Counts() {
-					total[what] += n
-				}
-				for what, n := range s.seen {
-					total[what] += n
-				}
-			})
+	total := eachSeed(t, "seeds", *seeds, func(seed int64, trace io.Writer) (*swarm, error) {
+		s, err := newSwarm(seed, weakness{}, trace)
+		if err != nil {
+			return nil, err
 		}
+		return s, s.run()
 	})
-	t.Log(total)
 	if *seeds < 200 {
 		return
 	}
@@ -70,6 +49,38 @@ func TestSwarm(t *testing.T) {
 			t.Errorf("never happened: %s", what)
 		}
 	}
+}
+
+// eachSeed runs a swarm for each of n seeds, a number that a flag sets, and returns the sums
+// of all that the runs counted.
+func eachSeed(t *testing.T, flag string, n int, run func(seed int64, trace io.Writer) (*swarm, error)) map[string]uint64 {
+	total := map[string]uint64{}
+	var mu sync.Mutex
+	test := strings.ReplaceAll(t.Name(), "/", "$/")
+	t.Run("seed", func(t *testing.T) {
+		for seed := *firstSeed; seed < *firstSeed+int64(n); seed++ {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				var trace io.Writer
+				if *showTrace {
+					trace = os.Stdout
+				}
+				s, err := run(seed, trace)
+				if err != nil {
+					t.Fatalf("%v\nreplay: go test ./gossip/sim -run '%s$' -first %d -%s 1", err, test, seed, flag)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for _, c := range []map[string]uint64{s.Counts(), s.seen} {
+					for what, n := range c {
+						total[what] += n
+					}
+				}
+			})
+		}
+	})
+	t.Log(total)
+	return total
 }
 
 // The same seed gives the same trace, byte for byte, whatever else runs.
