@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // relay is the way to a daemon: all that others send to its gossip port goes through
@@ -12,11 +13,20 @@ import (
 // port given back may be gone, be it only because a process that another test has just
 // started holds a copy of the socket until it executes its own program.
 type relay struct {
+	t       *testing.T
 	tcp     net.Listener
 	udp     net.PacketConn
 	backend string // where the daemon listens
 	mu      sync.Mutex
-	open    map[net.Conn]bool // TCP, both sides; nil while cut
+	path    *path         // nil while cut
+	last    string        // who sends the last datagram to be dropped
+	dropped chan struct{} // closed once it is; nil while that is not asked
+}
+
+// path is what goes through until the next cut.
+type path struct {
+	cut  bool
+	open map[net.Conn]bool // TCP, both sides
 }
 
 // launchBehind starts a daemon that others reach through a relay.
@@ -30,7 +40,7 @@ func launchBehind(t *testing.T, name string, args ...string) (*proc, *relay) {
 // which nobody else uses.
 func newRelay(t *testing.T) *relay {
 	t.Helper()
-	r := &relay{open: map[net.Conn]bool{}}
+	r := &relay{t: t}
 	for attempts := 100; r.udp == nil; attempts-- {
 		var err error
 		if r.tcp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -49,6 +59,7 @@ func newRelay(t *testing.T) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.pass()
 	t.Cleanup(func() {
 		r.cut()
 		r.tcp.Close()
@@ -64,33 +75,65 @@ func newRelay(t *testing.T) *relay {
 func (r *relay) cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for c := range r.open {
+	if r.path == nil {
+		return
+	}
+	for c := range r.path.open {
 		c.Close()
 	}
-	r.open = nil
+	r.path.cut, r.path = true, nil
 }
 
-// mend ends a cut.
+// mend ends a cut, once all that was sent meanwhile is dropped.
 func (r *relay) mend() {
+	r.t.Helper()
+	udp, err := net.Dial("udp", r.udp.LocalAddr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer udp.Close()
+	dropped := make(chan struct{})
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.open = map[net.Conn]bool{}
+	r.last, r.dropped = udp.LocalAddr().String(), dropped
+	r.mu.Unlock()
+	for waiting := true; waiting; {
+		udp.Write([]byte("last")) // is lost if there is no room
+		select {
+		case <-dropped:
+			waiting = false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	tcp, err := net.Dial("tcp", r.tcp.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer tcp.Close()
+	io.Copy(io.Discard, tcp) // until it is closed, as those before
+	r.pass()
 }
 
-func (r *relay) isCut() bool {
+func (r *relay) pass() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.open == nil
+	r.path = &path{open: map[net.Conn]bool{}}
 }
 
 // forward is the datagrams' way.
 func (r *relay) forward(out net.Conn) {
 	for b := make([]byte, 1<<16); ; {
-		n, _, err := r.udp.ReadFrom(b)
+		n, from, err := r.udp.ReadFrom(b)
 		if err != nil {
 			return
 		}
-		if !r.isCut() {
+		r.mu.Lock()
+		cut, last := r.path == nil, r.last == from.String()
+		if last && r.dropped != nil {
+			close(r.dropped)
+			r.dropped = nil
+		}
+		r.mu.Unlock()
+		if !cut && !last {
 			out.Write(b[:n]) // refused while the daemon does not listen: lost
 		}
 	}
@@ -102,25 +145,29 @@ func (r *relay) accept() {
 		if err != nil {
 			return
 		}
-		go r.pass(in)
+		r.mu.Lock()
+		p := r.path
+		r.mu.Unlock()
+		if p == nil {
+			in.Close()
+			continue
+		}
+		go r.connect(p, in)
 	}
 }
 
-// pass is one connection.
-func (r *relay) pass(in net.Conn) {
+// connect is one connection.
+func (r *relay) connect(p *path, in net.Conn) {
 	defer in.Close()
-	if r.isCut() {
-		return
-	}
 	out, err := net.Dial("tcp", r.backend)
 	if err != nil {
 		return
 	}
 	defer out.Close()
 	r.mu.Lock()
-	cut := r.open == nil
+	cut := p.cut
 	if !cut {
-		r.open[in], r.open[out] = true, true
+		p.open[in], p.open[out] = true, true
 	}
 	r.mu.Unlock()
 	if cut {
@@ -136,7 +183,7 @@ func (r *relay) pass(in net.Conn) {
 	out.(*net.TCPConn).CloseWrite()
 	<-back
 	r.mu.Lock()
-	delete(r.open, in)
-	delete(r.open, out)
+	delete(p.open, in)
+	delete(p.open, out)
 	r.mu.Unlock()
 }
