@@ -4,24 +4,35 @@ import (
 	"encoding/binary"
 	"iter"
 	"math/bits"
+	"sync/atomic"
 	"unsafe"
 )
 
 // index finds updates by their keys, at most one for each. The keys are those in the
 // updates: it keeps none itself, so an entry takes about 20 bytes. It is an extendible
 // hash table: it grows and shrinks by a segment at a time, so no change takes long. The
-// zero value is empty. Like a map, it may be read by many while nobody changes it.
+// zero value is empty.
+//
+// One at a time may change it, and search, touch and get may be called by anybody, also
+// while it changes. What they find was there at some time of the call. While it changes
+// they may miss what is there: who finds nothing and must be sure looks again when nobody
+// changes it.
 //
 // The table has no pointers, only the places of updates in a list: the garbage collector
 // reads that one from front to back, where it finds what was written together together.
 // Pointers in the table would lead it all over the memory.
 type index struct {
 	secret   secret
-	segments []*segment // by the first bits of a hash: a power of two; neighbours may be the same
+	segments atomic.Pointer[directory] // nil: none
 	updates  roll
 }
 
-// segment has all entries whose hashes begin with the same bits.
+// directory has segments by the first bits of a hash: a power of two; neighbours may be the
+// same. None is nil.
+type directory []atomic.Pointer[segment]
+
+// segment has all entries whose hashes begin with the same bits. All but the groups'
+// content is for who changes it.
 type segment struct {
 	groups []group // an entry is in the one that the end of its hash leads to, or behind it
 	count  int
@@ -30,11 +41,13 @@ type segment struct {
 
 // group is one line of the processor's cache.
 type group struct {
-	hashes [groupLen]uint32 // 0: there is none
-	passed uint32           // how many entries would be here, or passed here, had there been room
-	places [groupLen]uint32 // of the updates
-	_      uint32           // that fill the line
+	entries [groupLen]atomic.Uint64 // see entry; 0: there is none
+	passed  atomic.Uint32           // how many entries would be here, or passed here, had there been room
+	_       uint32                  // that fill the line
 }
+
+// entry is what a group has of an update: its hash, then its place.
+func entry(h, place uint32) uint64 { return uint64(h)<<32 | uint64(place) }
 
 const (
 	groupLen = 7
@@ -49,83 +62,86 @@ func room(groups int) int { return (groups*groupLen*7 + 7) / 8 }
 
 // get returns the update with a key, nil if there is none.
 func (x *index) get(key string) *Update {
-	if at := x.find(x.secret.hash(key), key); at != nil {
-		return *at
-	}
-	return nil
+	_, u := x.search(x.secret.hash(key), key)
+	return u
 }
 
-// find returns where the update with a key is, nil if there is none. What is there may
-// be replaced by another one with this key, until the index changes.
-func (x *index) find(h uint32, key string) **Update {
-	if place, ok := x.search(h, key); ok {
-		return x.updates.at(place)
+// search returns the update with a key, whose hash is h, and its place; nil if there is
+// none.
+func (x *index) search(h uint32, key string) (place uint32, u *Update) {
+	all := x.segments.Load()
+	if all == nil {
+		return 0, nil
 	}
-	return nil
-}
-
-// search returns the place of the update with a key.
-func (x *index) search(h uint32, key string) (place uint32, ok bool) {
-	if x.updates.count == 0 {
-		return 0, false
-	}
-	s := x.at(h)
+	s := all.at(h)
 	i := s.home(h)
 	for range s.groups {
 		g := &s.groups[i]
-		for j := range g.hashes {
-			if g.hashes[j] == h && keyOf(*x.updates.at(g.places[j])) == key {
-				return g.places[j], true
+		for j := range g.entries {
+			e := g.entries[j].Load()
+			if uint32(e>>32) != h {
+				continue
+			}
+			if u := x.updates.at(uint32(e)); u != nil && keyOf(u) == key {
+				return uint32(e), u
 			}
 		}
-		if g.passed == 0 {
+		if g.passed.Load() == 0 {
 			break
 		}
 		i = s.next(i)
 	}
-	return 0, false
+	return 0, nil
 }
 
-// touch reads what find will read first, and returns something of it: where several are
+// touch reads what search will read first, and returns something of it: where several are
 // touched one after the other the processor fetches them at once.
 func (x *index) touch(key string) uint32 {
-	if x.updates.count == 0 {
+	all := x.segments.Load()
+	if all == nil {
 		return 0
 	}
 	h := x.secret.hash(key)
-	s := x.at(h)
-	return s.groups[s.home(h)].passed
+	s := all.at(h)
+	return s.groups[s.home(h)].passed.Load()
 }
 
 // add adds an update; there is none with its key, whose hash is h.
 func (x *index) add(h uint32, u *Update) {
-	if len(x.segments) == 0 {
-		x.segments = []*segment{{groups: make([]group, leastGroups)}}
+	all := x.segments.Load()
+	if all == nil {
+		all = alone(&segment{groups: make([]group, leastGroups)})
+		x.segments.Store(all)
 	}
 	for {
-		s := x.at(h)
+		s := all.at(h)
 		if s.count < room(len(s.groups)) {
-			s.add(h, x.updates.add(u))
+			s.add(entry(h, x.updates.add(u)))
 			return
 		}
-		x.extend(s, h)
+		all = x.extend(s, h)
 	}
 }
+
+// replace puts an update into the place of one with its key.
+func (x *index) replace(place uint32, u *Update) { x.updates.set(place, u) }
 
 // remove takes the update with a key away, if there is one.
 func (x *index) remove(key string) {
 	h := x.secret.hash(key)
-	place, ok := x.search(h, key)
-	if !ok {
+	place, u := x.search(h, key)
+	if u == nil {
 		return
 	}
-	s := x.at(h)
-	s.take(h, place)
-	if last, u := x.updates.take(); last != place { // what was last fills the gap
-		*x.updates.at(place) = u
+	all := x.segments.Load()
+	s := all.at(h)
+	s.take(entry(h, place))
+	if last, u := x.updates.last(); last != place { // what is last fills the gap
+		x.updates.set(place, u)
 		o := x.secret.hash(keyOf(u))
-		x.at(o).move(o, last, place)
+		all.at(o).move(entry(o, last), entry(o, place))
 	}
+	x.updates.drop()
 	if s.count < len(s.groups)*groupLen/4 {
 		x.reduce(s, h)
 	}
@@ -134,73 +150,83 @@ func (x *index) remove(key string) {
 // all iterates over all updates, in no order. The index must not change meanwhile.
 func (x *index) all() iter.Seq[*Update] { return x.updates.all() }
 
-// at returns the segment of a hash.
-func (x *index) at(h uint32) *segment { return x.segments[x.place(h)] }
-
-// place is where the segment of a hash is.
-func (x *index) place(h uint32) uint32 {
-	return h >> (33 - bits.Len(uint(len(x.segments))))
+// alone returns a directory of one segment.
+func alone(s *segment) *directory {
+	all := make(directory, 1)
+	all[0].Store(s)
+	return &all
 }
 
-// extend makes room in a full segment that has the place of hash h: it has twice as many
-// groups then, or a half of its entries goes to a new one. Hashes would have to be all
-// but equal for segments to be split much oftener than there are entries to fill them.
-func (x *index) extend(s *segment, h uint32) {
-	n := len(s.groups)
-	if n < segmentGroups || 1<<s.depth == len(x.segments) && len(x.segments) > x.updates.count/64 {
-		s.rebuild(2 * n)
-		return
+// at returns the segment of a hash.
+func (d *directory) at(h uint32) *segment { return (*d)[d.place(h)].Load() }
+
+// place is where the segment of a hash is.
+func (d *directory) place(h uint32) uint32 { return h >> (33 - bits.Len(uint(len(*d)))) }
+
+// put gives a segment its places, one of which is that of hash h.
+func (d *directory) put(s *segment, h uint32) {
+	n := len(*d) >> s.depth
+	first := int(d.place(h)) &^ (n - 1)
+	for i := range n {
+		(*d)[first+i].Store(s)
 	}
-	if 1<<s.depth == len(x.segments) {
-		twice := make([]*segment, 0, 2*len(x.segments))
-		for _, o := range x.segments {
-			twice = append(twice, o, o)
+}
+
+// extend makes room in a full segment that has the place of hash h, and returns the
+// directory then: it has twice as many groups, or a half of its entries goes to a new one.
+// Hashes would have to be all but equal for segments to be split much oftener than there are
+// entries to fill them.
+func (x *index) extend(s *segment, h uint32) *directory {
+	all := x.segments.Load()
+	n := len(s.groups)
+	if n < segmentGroups || 1<<s.depth == len(*all) && len(*all) > x.updates.count/64 {
+		all.put(s.rebuilt(2*n), h)
+		return all
+	}
+	if 1<<s.depth == len(*all) {
+		twice := make(directory, 2*len(*all))
+		for i := range twice {
+			twice[i].Store((*all)[i/2].Load())
 		}
-		x.segments = twice
+		all = &twice
+		x.segments.Store(all)
 	}
 	s.depth++
 	half := &segment{groups: make([]group, n), depth: s.depth}
 	bit := uint32(1) << (32 - s.depth)
-	for o, place := range s.all() {
-		if o&bit != 0 {
-			half.add(o, place)
-			s.take(o, place)
+	for e := range s.all() {
+		if uint32(e>>32)&bit != 0 {
+			half.add(e)
+			s.take(e)
 		}
 	}
-	x.put(half, h|bit)
+	all.put(half, h|bit)
+	return all
 }
 
 // reduce gives memory back of a segment with few entries that has the place of hash h: it
 // takes its neighbour's, or if it is the only one has half as many groups then.
 func (x *index) reduce(s *segment, h uint32) {
+	all := x.segments.Load()
 	n := len(s.groups)
 	if s.depth == 0 {
 		if n > leastGroups && s.count < n*groupLen/8 {
-			s.rebuild(n / 2)
+			all.put(s.rebuilt(n/2), h)
 		}
 		return
 	}
-	o := x.at(h ^ 1<<(32-s.depth))
+	o := all.at(h ^ 1<<(32-s.depth))
 	if o.depth != s.depth || s.count+o.count > room(n)/2 {
 		return
 	}
-	for h, place := range o.all() {
-		s.add(h, place)
+	for e := range o.all() {
+		s.add(e)
 	}
 	if s.depth--; s.depth == 0 {
-		x.segments = []*segment{s}
+		x.segments.Store(alone(s))
 		return
 	}
-	x.put(s, h)
-}
-
-// put gives a segment its places, one of which is that of hash h.
-func (x *index) put(s *segment, h uint32) {
-	n := len(x.segments) >> s.depth
-	first := int(x.place(h)) &^ (n - 1)
-	for i := range n {
-		x.segments[first+i] = s
-	}
+	all.put(s, h)
 }
 
 // home returns the group where the search for a hash begins; its first bits, which all
@@ -216,27 +242,25 @@ func (s *segment) next(i int) int {
 }
 
 // add adds an entry where there is room, which there must be.
-func (s *segment) add(h, place uint32) {
-	for i := s.home(h); ; i = s.next(i) {
+func (s *segment) add(e uint64) {
+	for i := s.home(uint32(e >> 32)); ; i = s.next(i) {
 		g := &s.groups[i]
-		for j := range g.hashes {
-			if g.hashes[j] == 0 {
-				g.hashes[j], g.places[j] = h, place
-				s.count++
-				return
-			}
+		if j := g.find(0); j < groupLen {
+			g.entries[j].Store(e)
+			s.count++
+			return
 		}
-		g.passed++
+		g.passed.Add(1)
 	}
 }
 
-// all iterates over the hashes and places of all entries.
-func (s *segment) all() iter.Seq2[uint32, uint32] {
-	return func(yield func(h, place uint32) bool) {
+// all iterates over all entries.
+func (s *segment) all() iter.Seq[uint64] {
+	return func(yield func(e uint64) bool) {
 		for i := range s.groups {
 			g := &s.groups[i]
-			for j, h := range g.hashes {
-				if h != 0 && !yield(h, g.places[j]) {
+			for j := range g.entries {
+				if e := g.entries[j].Load(); e != 0 && !yield(e) {
 					return
 				}
 			}
@@ -244,47 +268,47 @@ func (s *segment) all() iter.Seq2[uint32, uint32] {
 	}
 }
 
-// move gives an entry another place; there is one.
-func (s *segment) move(h, from, to uint32) {
-	for i := s.home(h); ; i = s.next(i) {
+// move puts an entry, whose hash does not change, into the place of one that there is.
+func (s *segment) move(from, to uint64) {
+	for i := s.home(uint32(from >> 32)); ; i = s.next(i) {
 		g := &s.groups[i]
-		if j := g.find(h, from); j < groupLen {
-			g.places[j] = to
+		if j := g.find(from); j < groupLen {
+			g.entries[j].Store(to)
 			return
 		}
 	}
 }
 
 // take takes an entry away; there is one.
-func (s *segment) take(h, place uint32) {
-	for i := s.home(h); ; i = s.next(i) {
+func (s *segment) take(e uint64) {
+	for i := s.home(uint32(e >> 32)); ; i = s.next(i) {
 		g := &s.groups[i]
-		if j := g.find(h, place); j < groupLen {
-			g.hashes[j] = 0
+		if j := g.find(e); j < groupLen {
+			g.entries[j].Store(0)
 			s.count--
 			return
 		}
-		g.passed--
+		g.passed.Add(^uint32(0))
 	}
 }
 
-// find returns which entry of a group has a hash and a place, groupLen if none.
-func (g *group) find(h, place uint32) int {
-	for j := range g.hashes {
-		if g.hashes[j] == h && g.places[j] == place {
+// find returns which one of a group's entries is e, groupLen if none.
+func (g *group) find(e uint64) int {
+	for j := range g.entries {
+		if g.entries[j].Load() == e {
 			return j
 		}
 	}
 	return groupLen
 }
 
-// rebuild moves all entries to so many groups.
-func (s *segment) rebuild(n int) {
-	old := *s
-	s.groups, s.count = make([]group, n), 0
-	for h, place := range old.all() {
-		s.add(h, place)
+// rebuilt returns a segment with the same entries in so many groups.
+func (s *segment) rebuilt(n int) *segment {
+	other := &segment{groups: make([]group, n), depth: s.depth}
+	for e := range s.all() {
+		other.add(e)
 	}
+	return other
 }
 
 // secret is what hashes of keys depend on, so that who chooses keys cannot choose many

@@ -13,8 +13,8 @@ import (
 // set adds an update, or puts it in the place of another one with its key.
 func (x *index) set(u *Update) {
 	h := x.secret.hash(keyOf(u))
-	if at := x.find(h, keyOf(u)); at != nil {
-		*at = u
+	if place, old := x.search(h, keyOf(u)); old != nil {
+		x.replace(place, u)
 	} else {
 		x.add(h, u)
 	}
@@ -24,30 +24,35 @@ func (x *index) set(u *Update) {
 // places.
 func (x *index) check() error {
 	n, placed := 0, make([]bool, x.updates.count)
-	for i := 0; i < len(x.segments); {
-		s := x.segments[i]
-		places := len(x.segments) >> s.depth
+	var all directory
+	if d := x.segments.Load(); d != nil {
+		all = *d
+	}
+	for i := 0; i < len(all); {
+		s := all[i].Load()
+		places := len(all) >> s.depth
 		if s.depth < 0 || places == 0 || i%places != 0 {
-			return fmt.Errorf("a segment of depth %d at place %d of %d", s.depth, i, len(x.segments))
+			return fmt.Errorf("a segment of depth %d at place %d of %d", s.depth, i, len(all))
 		}
-		for _, o := range x.segments[i : i+places] {
-			if o != s {
-				return fmt.Errorf("a segment of depth %d lacks one of its places from %d of %d on", s.depth, i, len(x.segments))
+		for j := range places {
+			if all[i+j].Load() != s {
+				return fmt.Errorf("a segment of depth %d lacks one of its places from %d of %d on", s.depth, i, len(all))
 			}
 		}
 		count, passed := 0, make([]uint32, len(s.groups))
 		for j := range s.groups {
-			for k, h := range s.groups[j].hashes {
-				if h == 0 {
+			for k := range s.groups[j].entries {
+				e := s.groups[j].entries[k].Load()
+				if e == 0 {
 					continue
 				}
 				count++
-				place := s.groups[j].places[k]
+				h, place := uint32(e>>32), uint32(e)
 				if int(place) >= x.updates.count || placed[place] {
 					return fmt.Errorf("place %d of %d, twice: %v", place, x.updates.count, int(place) < x.updates.count)
 				}
 				placed[place] = true
-				if o := x.at(h); o != s {
+				if o := all.at(h); o != s {
 					return fmt.Errorf("hash %x is in another segment than its own", h)
 				}
 				for at := s.home(h); at != j; at = s.next(at) {
@@ -56,8 +61,8 @@ func (x *index) check() error {
 			}
 		}
 		for j := range s.groups {
-			if s.groups[j].passed != passed[j] {
-				return fmt.Errorf("group %d counts %d that passed, there are %d", j, s.groups[j].passed, passed[j])
+			if got := s.groups[j].passed.Load(); got != passed[j] {
+				return fmt.Errorf("group %d counts %d that passed, there are %d", j, got, passed[j])
 			}
 		}
 		if count != s.count {
@@ -148,19 +153,20 @@ func TestIndexOfLikeHashes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		groups, last := 0, (*segment)(nil)
-		for _, s := range x.segments {
-			if s != last {
+		segments := *x.segments.Load()
+		for j := range segments {
+			if s := segments[j].Load(); s != last {
 				groups, last = groups+len(s.groups), s
 			}
 		}
-		if slots := groups * groupLen; slots > 8*n || len(x.segments) > n/8 {
-			t.Errorf("%s: room for %d entries in %d places, for %d", name, slots, len(x.segments), n)
+		if slots := groups * groupLen; slots > 8*n || len(segments) > n/8 {
+			t.Errorf("%s: room for %d entries in %d places, for %d", name, slots, len(segments), n)
 		}
 		for i, u := range all {
-			if at := x.find(hash(i), keyOf(u)); at == nil || *at != u {
+			if _, got := x.search(hash(i), keyOf(u)); got != u {
 				t.Fatalf("%s: %q is not found", name, u.Key)
 			}
-			if at := x.find(hash(i), "x"+keyOf(u)); at != nil {
+			if _, got := x.search(hash(i), "x"+keyOf(u)); got != nil {
 				t.Fatalf("%s: another key than %q is found", name, u.Key)
 			}
 		}

@@ -9,10 +9,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unsafe"
-
-	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
 var (
@@ -43,12 +42,12 @@ type Map[V any] struct {
 	host    Host
 	drafts  DraftHost // host, if it is one
 	codec   Codec[V]
-	plain   aliaser[V]      // codec, if it is one
-	index   index           // the retained update of every key, tombstones included
-	live    int             // entries of index that show
-	past    clock.Timestamp // what expires up to here does not show
-	touched uint32          // nothing; who sets it has looked
-	last    [1]*Update      // backs the last Effect's Superseded
+	plain   aliaser[V]    // codec, if it is one
+	index   index         // the retained update of every key, tombstones included
+	live    int           // entries of index that show
+	past    atomic.Uint64 // a timestamp: what expires up to here does not show
+	touched uint32        // nothing; who sets it has looked
+	last    [1]*Update    // backs the last Effect's Superseded
 }
 
 // Set gives key a value on this node at once, and on all others in time. It
@@ -92,7 +91,8 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 
 // Get returns the value of key, and whether there is one. A value that the
 // codec cannot decode counts as absent. What it returns is the caller's own; a string
-// that is stored as it is shares the memory of its update, which lives as long.
+// that is stored as it is shares the memory of its update, which lives as long. A key that
+// is there is found without a lock: Get waits for no write and no update from elsewhere.
 func (m *Map[V]) Get(key string) (V, bool) {
 	return m.value(m.lookup(key))
 }
@@ -149,20 +149,19 @@ func (m *Map[V]) Type() string { return "map" }
 func (m *Map[V]) Apply(u *Update) Effect {
 	key := keyOf(u)
 	h := m.index.secret.hash(key)
-	at := m.index.find(h, key)
-	if at == nil {
+	place, old := m.index.search(h, key)
+	if old == nil {
 		m.index.add(h, u)
 		m.count(u, +1)
 		return Effect{}
 	}
-	old := *at
 	switch c := compare(u, old); {
 	case c < 0:
 		return Effect{Redundant: true}
 	case c == 0:
 		return Effect{}
 	}
-	*at = u
+	m.index.replace(place, u)
 	m.count(old, -1)
 	m.count(u, +1)
 	m.last[0] = old
@@ -243,22 +242,22 @@ func (m *Map[V]) encode(key string, value V) ([]byte, error) {
 	return b, nil
 }
 
-// lookup returns the update that gives a key its value, nil if it has none.
+// lookup returns the update that gives a key its value, nil if it has none. It does not
+// wait for who changes the map, unless there is none, or time passes just then.
 func (m *Map[V]) lookup(key string) *Update {
 	if m.host == nil {
 		return nil
+	}
+	past := m.past.Load()
+	if u := m.index.get(key); u != nil && (u.Expires == 0 || m.past.Load() == past) {
+		return shown(u, past)
 	}
 	defer m.host.RUnlock(m.host.RLock())
 	return m.visible(key)
 }
 
-// visible is lookup without the lock.
-func (m *Map[V]) visible(key string) *Update {
-	if u := m.index.get(key); m.shows(u) {
-		return u
-	}
-	return nil
-}
+// visible is lookup for who has the lock.
+func (m *Map[V]) visible(key string) *Update { return shown(m.index.get(key), m.past.Load()) }
 
 // value returns what an update shows, or did before it expired; none, a tombstone or
 // a value that does not decode show nothing.

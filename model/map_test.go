@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
@@ -247,5 +248,57 @@ func TestMapFind(t *testing.T) {
 	m.Discard(gone)
 	if u := m.Find([]byte("k")); u != nil {
 		t.Errorf("found %+v, which was removed", u)
+	}
+}
+
+// A key that has a value all the time is found all the time, and never with an older value
+// than before, while other keys come and go and their entries are moved.
+func TestMapGetWhileOthersComeAndGo(t *testing.T) {
+	t.Parallel()
+	const (
+		steady = 50
+		others = 3000
+		tides  = 3
+	)
+	var m model.Map[int]
+	n := attach(&m)
+	name := func(i int) string { return fmt.Sprint("steady", i%steady) }
+	for i := range steady {
+		if err := m.Set(ctx, name(i), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stop atomic.Bool
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		var last [steady]int
+		for i := 0; !stop.Load(); i++ {
+			v, ok := m.Get(name(i))
+			if !ok || v < last[i%steady] {
+				t.Errorf("get %q: got %d, %v; it was %d before", name(i), v, ok, last[i%steady])
+				return
+			}
+			last[i%steady] = v
+		}
+	})
+	for tide := range tides {
+		for i := range others {
+			if err := errors.Join(m.Set(ctx, fmt.Sprint(i), i), m.Set(ctx, name(i), tide*others+i)); err != nil {
+				t.Error(err)
+			}
+		}
+		for i := range others {
+			if err := m.Delete(ctx, fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+			n.mu.Lock()
+			m.Discard(m.Find([]byte(fmt.Sprint(i))))
+			n.mu.Unlock()
+		}
+	}
+	stop.Store(true)
+	reader.Wait()
+	if m.Len() != steady {
+		t.Errorf("%d keys are left, want %d", m.Len(), steady)
 	}
 }

@@ -1,68 +1,96 @@
 package model
 
-import "iter"
+import (
+	"iter"
+	"slices"
+	"sync/atomic"
+)
 
 // roll is a list of updates without gaps, of pages of equal length. The zero value is empty.
+// One at a time may change it; at may be called by anybody, also while it changes.
 type roll struct {
-	pages [][]*Update // all full but the last
+	pages atomic.Pointer[[]page] // nil: none
 	count int
 }
+
+// page is a piece of a roll, with room for pageLen updates; the last one may have less.
+type page []atomic.Pointer[Update]
 
 // pageLen is how many updates are on a page: 32 KiB.
 const pageLen = 1 << 12
 
-// at returns where an update is.
-func (r *roll) at(place uint32) **Update { return &r.pages[place/pageLen][place%pageLen] }
+// at returns the update that is at a place, or was just now; nil if there is none any more.
+func (r *roll) at(place uint32) *Update {
+	pages := r.pages.Load()
+	if pages == nil || int(place/pageLen) >= len(*pages) {
+		return nil
+	}
+	p := (*pages)[place/pageLen]
+	if int(place%pageLen) >= len(p) {
+		return nil
+	}
+	return p[place%pageLen].Load()
+}
+
+// set puts another update at a place where one is.
+func (r *roll) set(place uint32, u *Update) { (*r.pages.Load())[place/pageLen][place%pageLen].Store(u) }
 
 // add adds an update and returns its place.
 func (r *roll) add(u *Update) (place uint32) {
-	last := len(r.pages) - 1
-	switch {
-	case last < 0:
-		r.pages = append(r.pages, make([]*Update, 0, 1))
-		last = 0
-	case len(r.pages[last]) == pageLen:
-		r.pages = append(r.pages, make([]*Update, 0, pageLen)) // who has filled one is likely to fill another
-		last++
-	case len(r.pages[last]) == cap(r.pages[last]):
-		r.resize(min(2*cap(r.pages[last]), pageLen))
+	place = uint32(r.count)
+	switch i, j := r.count/pageLen, r.count%pageLen; {
+	case r.count == 0:
+		r.pages.Store(&[]page{make(page, 1)})
+	case j == 0:
+		more := append(*r.pages.Load(), make(page, pageLen)) // who has filled one is likely to fill another
+		r.pages.Store(&more)
+	case j == len((*r.pages.Load())[i]):
+		r.resize(min(2*j, pageLen))
 	}
-	r.pages[last] = append(r.pages[last], u)
 	r.count++
-	return uint32(r.count - 1)
+	r.set(place, u)
+	return place
 }
 
-// take takes the last update away, and returns its place and it.
-func (r *roll) take() (place uint32, u *Update) {
-	i := len(r.pages) - 1
-	j := len(r.pages[i]) - 1
-	u, r.pages[i][j] = r.pages[i][j], nil
-	r.pages[i] = r.pages[i][:j]
+// last returns the last update and its place.
+func (r *roll) last() (place uint32, u *Update) {
+	place = uint32(r.count - 1)
+	return place, r.at(place)
+}
+
+// drop takes the last update away.
+func (r *roll) drop() {
 	r.count--
+	pages := *r.pages.Load()
+	i, j := r.count/pageLen, r.count%pageLen
+	pages[i][j].Store(nil)
 	switch {
 	case j == 0:
-		r.pages[i] = nil
-		r.pages = r.pages[:i]
-	case j < cap(r.pages[i])/4:
+		less := pages[:i:i] // clipped: what is added later must not go where somebody may read
+		r.pages.Store(&less)
+	case j < len(pages[i])/4:
 		r.resize(2 * j)
 	}
-	return uint32(r.count), u
 }
 
 // resize gives the last page room for n updates.
 func (r *roll) resize(n int) {
-	page := &r.pages[len(r.pages)-1]
-	*page = append(make([]*Update, 0, n), *page...)
+	pages := slices.Clone(*r.pages.Load())
+	old := pages[len(pages)-1]
+	p := make(page, n)
+	for i := range min(n, len(old)) {
+		p[i].Store(old[i].Load())
+	}
+	pages[len(pages)-1] = p
+	r.pages.Store(&pages)
 }
 
 // all iterates over all updates.
 func (r *roll) all() iter.Seq[*Update] {
 	return func(yield func(*Update) bool) {
-		for _, page := range r.pages {
-			for _, u := range page {
-				if !yield(u) {
-					return
-				}
+		for place := range r.count {
+			if !yield(r.at(uint32(place))) {
+				return
 			}
 		}
 	}

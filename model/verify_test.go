@@ -37,7 +37,7 @@ func TestVerifySeesWhatChanged(t *testing.T) {
 		{"a total of a counter", &counter, adds, func() { counter.index.get("k").adds[0].plus ^= 1 }},
 		{"what a reset has seen", &other, resets, func() { other.index.get("k").resets[0].seen[0].plus ^= 1 }},
 		{"a key of a map", &m, value, func() { m.index.remove("k") }},
-		{"an old copy in a map", &m, value, func() { *m.index.find(m.index.secret.hash("k"), "k") = &flipped }},
+		{"an old copy in a map", &m, value, func() { m.index.set(&flipped) }},
 		{"an element of a set", &set, elem, func() { set.sets.remove("k") }},
 		{"a value of a register", &register, value, func() { register.all.groups.remove("k") }},
 		{"an event of a log", &log, event, func() { log.nodes.remove("n") }},
