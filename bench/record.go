@@ -13,15 +13,16 @@ const (
 
 // recordKey is a node's i-th key: "n00-0000000000000000".
 func recordKey(node, i int) string {
-	b := [keyBytes]byte{0: 'n', 3: '-'}
+	b := [keyBytes]byte([]byte("n00-0000000000000000"))
 	digits(b[1:3], node)
 	digits(b[4:], i)
 	return string(b[:])
 }
 
-// digits fills b with the last digits of a number: formatting would take as long as a write.
+// digits puts the last digits of a number at the end of b: formatting would take as long as
+// a write.
 func digits(b []byte, n int) {
-	for i := len(b) - 1; i >= 0; i-- {
+	for i := len(b) - 1; i >= 0 && n > 0; i-- {
 		b[i] = byte('0' + n%10)
 		n /= 10
 	}
@@ -40,9 +41,14 @@ var filler = func() []byte {
 // number, so that a look at it tells which write is visible.
 func recordValue(seq int) []byte {
 	v := make([]byte, valueBytes)
+	fillValue(v, seq)
+	return v
+}
+
+// fillValue makes v that value.
+func fillValue(v []byte, seq int) {
 	n := binary.PutUvarint(v, uint64(seq))
 	copy(v[n:], filler[seq*valueBytes%(len(filler)-valueBytes):])
-	return v
 }
 
 // seqOf is the number of the write that left a value, 0 for no value.

@@ -25,7 +25,8 @@ type contestant interface {
 	begin(ctx context.Context) error
 	// begun is when its first message left or its first fetch began; zero before.
 	begun() time.Time
-	// put writes here. It may wait when the system says that writers must.
+	// put writes here, and keeps no reference to value. It may wait when the system says that
+	// writers must.
 	put(ctx context.Context, key string, value []byte) error
 	get(key string) ([]byte, bool)
 	size() int // number of keys

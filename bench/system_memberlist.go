@@ -116,7 +116,7 @@ func (l *lww) begun() time.Time { return time.Unix(0, l.first.Load()) }
 func (l *lww) put(_ context.Context, key string, value []byte) error {
 	l.mu.Lock()
 	l.clock = max(l.clock+1, time.Now().UnixNano())
-	e := entry{value, l.clock}
+	e := entry{bytes.Clone(value), l.clock}
 	l.table[key] = e
 	l.mu.Unlock()
 	l.queue.QueueBroadcast(&broadcast{key, l.code.encode(key, e)})
