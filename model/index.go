@@ -62,13 +62,17 @@ func room(groups int) int { return (groups*groupLen*7 + 7) / 8 }
 
 // get returns the update with a key, nil if there is none.
 func (x *index) get(key string) *Update {
-	_, u := x.search(x.secret.hash(key), key)
+	_, u := x.search(key)
 	return u
 }
 
-// search returns the update with a key, whose hash is h, and its place; nil if there is
-// none.
-func (x *index) search(h uint32, key string) (place uint32, u *Update) {
+// search returns the update with a key and its place, nil if there is none.
+func (x *index) search(key string) (place uint32, u *Update) {
+	return x.searchHash(x.secret.hash(key), key)
+}
+
+// searchHash is search for a key whose hash is h.
+func (x *index) searchHash(h uint32, key string) (place uint32, u *Update) {
 	all := x.segments.Load()
 	if all == nil {
 		return 0, nil
@@ -106,8 +110,11 @@ func (x *index) touch(key string) uint32 {
 	return s.groups[s.home(h)].passed.Load()
 }
 
-// add adds an update; there is none with its key, whose hash is h.
-func (x *index) add(h uint32, u *Update) {
+// add adds an update; there is none with its key.
+func (x *index) add(u *Update) { x.addHash(x.secret.hash(keyOf(u)), u) }
+
+// addHash is add for a key whose hash is h.
+func (x *index) addHash(h uint32, u *Update) {
 	all := x.segments.Load()
 	if all == nil {
 		all = alone(&segment{groups: make([]group, leastGroups)})
@@ -129,7 +136,7 @@ func (x *index) replace(place uint32, u *Update) { x.updates.set(place, u) }
 // remove takes the update with a key away, if there is one.
 func (x *index) remove(key string) {
 	h := x.secret.hash(key)
-	place, u := x.search(h, key)
+	place, u := x.searchHash(h, key)
 	if u == nil {
 		return
 	}

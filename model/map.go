@@ -46,6 +46,7 @@ type Map[V any] struct {
 	index   index         // the retained update of every key, tombstones included
 	live    int           // entries of index that show
 	past    atomic.Uint64 // a timestamp: what expires up to here does not show
+	found   found         // by Find, until Apply is called
 	touched uint32        // nothing; who sets it has looked
 	last    [1]*Update    // backs the last Effect's Superseded
 }
@@ -147,11 +148,9 @@ func (m *Map[V]) Type() string { return "map" }
 
 // Apply implements [Model]: the newest update of a key stays.
 func (m *Map[V]) Apply(u *Update) Effect {
-	key := keyOf(u)
-	h := m.index.secret.hash(key)
-	place, old := m.index.search(h, key)
+	place, old := m.take(keyOf(u))
 	if old == nil {
-		m.index.add(h, u)
+		m.index.add(u)
 		m.count(u, +1)
 		return Effect{}
 	}
@@ -171,8 +170,29 @@ func (m *Map[V]) Apply(u *Update) Effect {
 // Prepare implements [Preparer].
 func (m *Map[V]) Prepare(u *Update) { m.touched ^= m.index.touch(keyOf(u)) }
 
-// Find implements [Finder].
-func (m *Map[V]) Find(key []byte) *Update { return m.index.get(aliasOf(key)) }
+// found is an update and its place in the index.
+type found struct {
+	place  uint32
+	update *Update // nil: none
+}
+
+// Find implements [Finder]. Who asks is often about to write to the key: so Apply may not
+// have to search again.
+func (m *Map[V]) Find(key []byte) *Update {
+	m.found.place, m.found.update = m.index.search(aliasOf(key))
+	return m.found.update
+}
+
+// take returns the update with a key and its place, nil if there is none; and forgets what
+// Find has found.
+func (m *Map[V]) take(key string) (place uint32, u *Update) {
+	f := m.found
+	m.found = found{}
+	if f.update != nil && keyOf(f.update) == key && m.index.updates.at(f.place) == f.update {
+		return f.place, f.update
+	}
+	return m.index.search(key)
+}
 
 // Discard implements [Model].
 func (m *Map[V]) Discard(u *Update) {

@@ -292,12 +292,8 @@ const prepared = 16
 
 // prepare tells models which updates come next.
 func (e *Engine) prepare(next []*model.Update) {
-	var s *space
 	for _, u := range next {
-		if s == nil || s.name != u.Space {
-			s = e.spaces[u.Space]
-		}
-		if s != nil && s.preparer != nil {
+		if s := e.lookupSpace(u.Space); s != nil && s.preparer != nil {
 			s.preparer.Prepare(u)
 		}
 	}

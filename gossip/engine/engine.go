@@ -29,6 +29,7 @@ type Engine struct {
 
 	spaces     map[string]*space
 	spaceOrder []*space // ascending by name
+	lastSpace  *space   // of the latest lookupSpace
 	relayed    int      // updates in spaces without a model
 
 	peers      map[string]*peer
@@ -150,7 +151,7 @@ func (e *Engine) Published() clock.Version { return e.published }
 // issued or, with an error, none.
 func (e *Engine) Write(now time.Time, space string, drafts []model.Draft) (Output, error) {
 	var out Output
-	s := e.spaces[space]
+	s := e.lookupSpace(space)
 	if s == nil || s.model == nil {
 		return out, fmt.Errorf("%w: %q", ErrNotAttached, space)
 	}

@@ -120,7 +120,7 @@ func (e *Engine) takesBatch(now time.Time, b *Batch) bool {
 	}
 	limit := clock.TimestampOf(now.Add(e.cfg.MaxDrift))
 	for _, u := range b.Updates {
-		if u.Version > known && (u.Time > limit || e.spaces[u.Space] == nil || !e.depsKnown(u)) {
+		if u.Version > known && (u.Time > limit || e.lookupSpace(u.Space) == nil || !e.depsKnown(u)) {
 			return false
 		}
 	}

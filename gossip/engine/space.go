@@ -31,10 +31,22 @@ type space struct {
 	deadBytes  int64 // of tombstones, and of what has expired
 }
 
+// lookupSpace returns the state of a space, nil when there is none.
+func (e *Engine) lookupSpace(name string) *space {
+	if e.lastSpace != nil && e.lastSpace.name == name {
+		return e.lastSpace
+	}
+	s := e.spaces[name]
+	if s != nil {
+		e.lastSpace = s
+	}
+	return s
+}
+
 // space returns the state of a space and makes it if need be; nil when the
 // limit of spaces is reached.
 func (e *Engine) space(name string) *space {
-	if s := e.spaces[name]; s != nil {
+	if s := e.lookupSpace(name); s != nil {
 		return s
 	}
 	if len(e.spaces) >= e.cfg.MaxSpaces || name == "" || len(name) > MaxName {

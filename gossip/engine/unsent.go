@@ -11,7 +11,7 @@ import (
 // its own: a new write to the key takes the place of that update, if it is retained. Where
 // the model cannot say that, of very many keys it remembers those that were written last only.
 func (e *Engine) Unsent(space string, key []byte, after clock.Version) bool {
-	if s := e.spaces[space]; s != nil && s.finder != nil {
+	if s := e.lookupSpace(space); s != nil && s.finder != nil {
 		u := s.finder.Find(key)
 		return u != nil && u.Replica == e.self && u.Version > after
 	}
