@@ -64,9 +64,9 @@
 // All methods of Node, and of the handles of package model, are safe for
 // concurrent use. Reads take a read lock for as long as they look something up;
 // they wait for no message, but for at most the application of one, of about
-// 128 KiB, and on several processors not for each other. To get the value of a key that a
-// map has takes no lock, and waits for nothing. Writes are applied one at a time. No callback runs under the lock: the body of an iteration may call whatever it
-// likes and take its time.
+// 128 KiB, and on several processors not for each other. To get a value of a map that does
+// not expire takes no lock, nearly always. Writes are applied one at a time. No callback
+// runs under the lock: the body of an iteration may call whatever it likes and take its time.
 //
 // A watch is a loop over the changes of a model. Writes and messages do not wait for
 // it: what it has not shown yet gathers, one entry per key, and when it

@@ -115,11 +115,12 @@
 // still, so a write may depend on what it reads. The example named custom is a whole
 // model in 60 lines, with its test; [Map] is short, too.
 //
-// [Map.Get] is the exception to reading between RLock and RUnlock: it finds a key that is
-// there without the lock, in a table of words that are loaded and stored atomically, and
-// takes the lock only to be sure that there is none. So reads wait for nobody, and on two
-// processors half as many again fit into a second. That is all that this package, which
-// otherwise only computes, knows of concurrency: it starts nothing and waits for nothing.
+// [Map.Get] is the exception to reading between RLock and RUnlock: it finds a value without
+// the lock, in a table of words that are loaded and stored atomically, and takes the lock to
+// be sure that there is none, or that it has not expired. So on two processors half as many
+// reads again fit into a second, and few wait for a message that is being applied; of one,
+// they may show a part. That is all that this package, which otherwise only computes, knows
+// of concurrency: it starts nothing and waits for nothing.
 //
 // A host may know more, and a handle may ask for it in Bind: who it writes as
 // ([SelfHost]), up to when all members know everything ([StableHost]), who is there

@@ -204,10 +204,12 @@ func (x *index) extend(s *segment, h uint32) *directory {
 	for e := range s.all() {
 		if uint32(e>>32)&bit != 0 {
 			half.add(e)
-			s.take(e)
 		}
 	}
-	all.put(half, h|bit)
+	all.put(half, h|bit) // before s lacks what it has
+	for e := range half.all() {
+		s.take(e)
+	}
 	return all
 }
 

@@ -9,9 +9,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 )
 
 var (
@@ -42,13 +43,13 @@ type Map[V any] struct {
 	host    Host
 	drafts  DraftHost // host, if it is one
 	codec   Codec[V]
-	plain   aliaser[V]    // codec, if it is one
-	index   index         // the retained update of every key, tombstones included
-	live    int           // entries of index that show
-	past    atomic.Uint64 // a timestamp: what expires up to here does not show
-	found   found         // by Find, until Apply is called
-	touched uint32        // nothing; who sets it has looked
-	last    [1]*Update    // backs the last Effect's Superseded
+	plain   aliaser[V]      // codec, if it is one
+	index   index           // the retained update of every key, tombstones included
+	live    int             // entries of index that show
+	past    clock.Timestamp // what expires up to here does not show
+	found   found           // by Find, until Apply is called
+	touched uint32          // nothing; who sets it has looked
+	last    [1]*Update      // backs the last Effect's Superseded
 }
 
 // Set gives key a value on this node at once, and on all others in time. It
@@ -92,8 +93,10 @@ func (m *Map[V]) Update(ctx context.Context, key string, f func(old V, ok bool) 
 
 // Get returns the value of key, and whether there is one. A value that the
 // codec cannot decode counts as absent. What it returns is the caller's own; a string
-// that is stored as it is shares the memory of its update, which lives as long. A key that
-// is there is found without a lock: Get waits for no write and no update from elsewhere.
+// that is stored as it is shares the memory of its update, which lives as long.
+//
+// A value that does not expire is found without a lock, nearly always, so that Get need not
+// wait for writes or a message that is being applied. Of such a message it may show a part.
 func (m *Map[V]) Get(key string) (V, bool) {
 	return m.value(m.lookup(key))
 }
@@ -262,22 +265,31 @@ func (m *Map[V]) encode(key string, value V) ([]byte, error) {
 	return b, nil
 }
 
-// lookup returns the update that gives a key its value, nil if it has none. It does not
-// wait for who changes the map, unless there is none, or time passes just then.
+// lookup returns the update that gives a key its value, nil if it has none. It asks whoever
+// changes the map to wait only if it finds none, which it may miss while entries are moved,
+// or one that expires: an update that comes too late to be shown is hidden only later in the
+// step that brings it.
 func (m *Map[V]) lookup(key string) *Update {
 	if m.host == nil {
 		return nil
 	}
-	past := m.past.Load()
-	if u := m.index.get(key); u != nil && (u.Expires == 0 || m.past.Load() == past) {
-		return shown(u, past)
+	if u := m.index.get(key); u != nil && u.Expires == 0 {
+		if !isLive(u) {
+			return nil
+		}
+		return u
 	}
 	defer m.host.RUnlock(m.host.RLock())
 	return m.visible(key)
 }
 
 // visible is lookup for who has the lock.
-func (m *Map[V]) visible(key string) *Update { return shown(m.index.get(key), m.past.Load()) }
+func (m *Map[V]) visible(key string) *Update {
+	if u := m.index.get(key); m.shows(u) {
+		return u
+	}
+	return nil
+}
 
 // value returns what an update shows, or did before it expired; none, a tombstone or
 // a value that does not decode show nothing.

@@ -36,21 +36,12 @@ func (m *Map[V]) GetWithExpiry(key string) (value V, expires time.Time, ok bool)
 
 // Expire implements [Expirer].
 func (m *Map[V]) Expire(u *Update) {
-	m.past.Store(uint64(u.Expires))
+	m.past = u.Expires
 	m.live--
 }
 
 // shows reports whether there is an update, and it gives its key a value now.
-func (m *Map[V]) shows(u *Update) bool { return shown(u, m.past.Load()) != nil }
-
-// shown returns an update that gives its key a value when all up to past has expired, nil
-// in place of another one.
-func shown(u *Update, past uint64) *Update {
-	if !isLive(u) || u.expired(clock.Timestamp(past)) {
-		return nil
-	}
-	return u
-}
+func (m *Map[V]) shows(u *Update) bool { return isLive(u) && !u.expired(m.past) }
 
 // expired reports whether the update expires at a time or before it.
 func (u *Update) expired(at clock.Timestamp) bool { return u.Expires != 0 && u.Expires <= at }

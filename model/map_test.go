@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/insecure-scuttlebutt/scuttlebutt/clock"
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
@@ -300,5 +301,38 @@ func TestMapGetWhileOthersComeAndGo(t *testing.T) {
 	reader.Wait()
 	if m.Len() != steady {
 		t.Errorf("%d keys are left, want %d", m.Len(), steady)
+	}
+}
+
+// counting is a host that counts how often it is asked for its lock.
+type counting struct {
+	*host
+	locks int
+}
+
+func (c *counting) RLock() int { c.locks++; return c.host.RLock() }
+
+// Get takes the lock to be sure: of what is not there, or may just have expired.
+func TestMapGetLocks(t *testing.T) {
+	t.Parallel()
+	var m model.Map[int]
+	n := &counting{host: &host{model: &m, replica: clock.Replica{Node: "a", Epoch: 1}, superseded: map[*model.Update]bool{}}}
+	if err := m.Bind(n); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		m.Set(ctx, "plain", 1), m.Set(ctx, "deleted", 1), m.Delete(ctx, "deleted"), m.SetTTL(ctx, "expires", 1, time.Hour),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		key   string
+		ok    bool
+		locks int
+	}{{"plain", true, 0}, {"deleted", false, 0}, {"absent", false, 1}, {"expires", true, 1}} {
+		n.locks = 0
+		if _, ok := m.Get(tt.key); ok != tt.ok || n.locks != tt.locks {
+			t.Errorf("get %q: %v with %d locks, want %v with %d", tt.key, ok, n.locks, tt.ok, tt.locks)
+		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 // Engine is the pure core of a node. It is not safe for concurrent use, except
 // that any number of goroutines may read (Self, Clean, Vector, Replicas, Spaces, Stats,
-// Pending, CatchUp, Next, and the models) while none calls anything else.
+// Pending, CatchUp, Next, and the models) while none calls anything else. What a model lets
+// be read meanwhile is its own affair.
 type Engine struct {
 	cfg       Config
 	self      clock.Replica
