@@ -336,3 +336,23 @@ func TestMapGetLocks(t *testing.T) {
 		}
 	}
 }
+
+// What Find has found may be gone, and its place another key's, before the key is written.
+func TestMapFindBeforeDiscard(t *testing.T) {
+	t.Parallel()
+	var m model.Map[string]
+	n := attach(&m)
+	n.receive(update("b", 1, 1, "gone", ""))
+	n.receive(update("b", 2, 2, "stays", "x"))
+	u := m.Find([]byte("gone"))
+	if u == nil {
+		t.Fatal("a tombstone is not found")
+	}
+	m.Discard(u)
+	n.receive(update("b", 3, 3, "gone", "y"))
+	for key, want := range map[string]string{"gone": "y", "stays": "x"} {
+		if got, ok := m.Get(key); !ok || got != want {
+			t.Errorf("get %q: got %q, %v, want %q", key, got, ok, want)
+		}
+	}
+}
