@@ -23,7 +23,7 @@ const (
 	// sampleLeast is how many per second are, if there are so many.
 	sampleLeast = 100.0
 	// clockEvery is every how many writes that are late a writer looks at the clock, besides
-	// those that are followed: that takes a tenth as long as a write.
+	// those that are followed. To look at each takes a twentieth of what writers take.
 	clockEvery = 16
 )
 

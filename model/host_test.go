@@ -29,9 +29,14 @@ type host struct {
 	first      func() // called once a watch has begun
 }
 
+// newHost returns a host that writes as "a/1".
+func newHost(m model.Model) *host {
+	return &host{model: m, replica: clock.Replica{Node: "a", Epoch: 1}, superseded: map[*model.Update]bool{}}
+}
+
 // attach binds a handle to a new host that writes as "a/1".
 func attach(h model.Handle) *host {
-	n := &host{model: h, replica: clock.Replica{Node: "a", Epoch: 1}, superseded: map[*model.Update]bool{}}
+	n := newHost(h)
 	if err := h.Bind(n); err != nil {
 		panic(err)
 	}

@@ -316,7 +316,7 @@ func (c *counting) RLock() int { c.locks++; return c.host.RLock() }
 func TestMapGetLocks(t *testing.T) {
 	t.Parallel()
 	var m model.Map[int]
-	n := &counting{host: &host{model: &m, replica: clock.Replica{Node: "a", Epoch: 1}, superseded: map[*model.Update]bool{}}}
+	n := &counting{host: newHost(&m)}
 	if err := m.Bind(n); err != nil {
 		t.Fatal(err)
 	}
