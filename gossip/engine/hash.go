@@ -38,10 +38,17 @@ func (h Hash) Bytes() [16]byte {
 }
 
 // hasher hashes updates with the cluster id as seed, so that equal content in
-// different clusters does not hash alike. It reuses one buffer.
+// different clusters does not hash alike. It reuses its buffers, and remembers what it
+// hashed last of what updates have in common.
 type hasher struct {
-	seed uint64
-	buf  []byte
+	seed  uint64
+	buf   []byte
+	fixed [24]byte
+
+	space   string        // of the last content …
+	inSpace uint64        // … and the seed of its space; 0: none
+	replica clock.Replica // of the last member …
+	writes  uint64        // … and the seed of what it writes; 0: none
 }
 
 func newHasher(cluster string) *hasher {
@@ -49,16 +56,22 @@ func newHasher(cluster string) *hasher {
 }
 
 // content is the hash of everything in u but its dot: two updates of one dot
-// with different content are a fork (R1).
+// with different content are a fork (R1). The hash of each part is the seed of the next.
 func (h *hasher) content(u *model.Update) uint64 {
-	b := h.buf[:0]
-	b = binary.LittleEndian.AppendUint64(b, uint64(u.Time))
-	b = binary.LittleEndian.AppendUint64(b, uint64(u.Expires))
-	b = append(b, byte(u.Kind))
-	b = appendSized(b, u.Space)
-	b = appendSized(b, u.Key)
-	b = appendSized(b, u.Value)
-	b = binary.AppendUvarint(b, uint64(u.Context.Len()))
+	if h.inSpace == 0 || h.space != u.Space {
+		h.space, h.inSpace = u.Space, xxh3.HashStringSeed(u.Space, h.seed)
+	}
+	b := h.fixed[:]
+	binary.LittleEndian.PutUint64(b, uint64(u.Time))
+	binary.LittleEndian.PutUint64(b[8:], uint64(u.Expires))
+	binary.LittleEndian.PutUint64(b[16:], uint64(u.Kind))
+	sum := xxh3.HashSeed(b, h.inSpace)
+	sum = xxh3.HashSeed(u.Key, sum)
+	sum = xxh3.HashSeed(u.Value, sum)
+	if u.Context.Len() == 0 && u.Deps.Len() == 0 {
+		return sum
+	}
+	b = binary.AppendUvarint(h.buf[:0], uint64(u.Context.Len()))
 	for r, n := range u.Context.All() {
 		b = appendDot(b, clock.Dot{Replica: r, Version: n})
 	}
@@ -66,15 +79,19 @@ func (h *hasher) content(u *model.Update) uint64 {
 		b = appendDot(b, d)
 	}
 	h.buf = b
-	return xxh3.HashSeed(b, h.seed)
+	return xxh3.HashSeed(b, sum)
 }
 
 // member is the hash of one retained update: of replica, version and content.
 func (h *hasher) member(d clock.Dot, content uint64) Hash {
-	b := appendDot(h.buf[:0], d)
-	b = binary.LittleEndian.AppendUint64(b, content)
-	h.buf = b
-	sum := xxh3.Hash128Seed(b, h.seed)
+	if h.writes == 0 || h.replica != d.Replica {
+		h.buf = appendDot(h.buf[:0], clock.Dot{Replica: d.Replica})
+		h.replica, h.writes = d.Replica, xxh3.HashSeed(h.buf, h.seed)
+	}
+	b := h.fixed[:16]
+	binary.LittleEndian.PutUint64(b, uint64(d.Version))
+	binary.LittleEndian.PutUint64(b[8:], content)
+	sum := xxh3.Hash128Seed(b, h.writes)
 	return Hash{sum.Hi, sum.Lo}
 }
 

@@ -33,6 +33,11 @@ func (l *log) len() int { return l.count }
 // find returns where version is, or would be inserted: chunk i, entry j.
 func (l *log) find(version clock.Version) (i, j int, ok bool) {
 	end := len(l.chunks)
+	if end > 0 { // often it is the oldest
+		if first := l.chunks[0][0].update.Version; first >= version {
+			return 0, 0, first == version
+		}
+	}
 	for i < end { // the first chunk whose last version is not smaller; often the first of all
 		mid := i + (end-i)/2
 		if i == 0 && end == len(l.chunks) {

@@ -8,8 +8,9 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
-// Version is the format that this package writes, and the only one it reads.
-const Version = 4
+// Version is the format that this package writes, and the only one it reads. How the engine
+// hashes is part of it: nodes that hash differently would repair each other for ever.
+const Version = 5
 
 // Errors that Decode wraps, with what was wrong where.
 var (
