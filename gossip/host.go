@@ -39,22 +39,22 @@ func (h *host) Write(ctx context.Context, wait bool, f func(*model.Tx) error) er
 
 // WriteDraft implements model.DraftHost.
 func (h *host) WriteDraft(ctx context.Context, wait bool, d model.Draft) error {
-	return h.submit(ctx, wait, request{draft: d})
+	return h.submit(ctx, wait, request{one: [1]model.Draft{d}})
 }
 
 // request is what is to be written.
 type request struct {
-	f     func(*model.Tx) error // puts drafts; nil: there is one
-	draft model.Draft
+	f   func(*model.Tx) error // puts drafts; nil: there is one
+	one [1]model.Draft
 }
 
-// put puts the drafts.
-func (r *request) put(tx *model.Tx) error {
-	if r.f != nil {
-		return r.f(tx)
+// drafts returns what is to be written; tx may keep it.
+func (r *request) drafts(tx *model.Tx) ([]model.Draft, error) {
+	if r.f == nil {
+		return r.one[:], nil
 	}
-	tx.Put(r.draft)
-	return nil
+	err := r.f(tx)
+	return tx.Drafts(), err
 }
 
 // submit does a write, when it is its turn.
@@ -113,13 +113,14 @@ func (h *host) write(r *request, waited bool) error {
 			return engine.Output{}, n.throttle.refuse(now)
 		}
 		defer h.tx.Reset()
-		if err := r.put(&h.tx); err != nil || len(h.tx.Drafts()) == 0 {
+		drafts, err := r.drafts(&h.tx)
+		if err != nil || len(drafts) == 0 {
 			return engine.Output{}, err
 		}
-		if !open && !n.throttle.isFree(n.engine, h.space, h.tx.Drafts()) {
+		if !open && !n.throttle.isFree(n.engine, h.space, drafts) {
 			return engine.Output{}, n.throttle.refuse(now)
 		}
-		out, err := n.engine.Write(now, h.space, h.tx.Drafts())
+		out, err := n.engine.Write(now, h.space, drafts)
 		n.throttle.charge(now, n.engine, out.Changed)
 		return out, err
 	})

@@ -14,15 +14,14 @@ func troubleOf(s engine.Stats) trouble {
 	return trouble{s.Mismatches, s.Damaged, s.Forks, s.Anew, s.Resets}
 }
 
-func (t trouble) sum() uint64 { return t.mismatches + t.damaged + t.forks + t.anew + t.resets }
+func (t *trouble) sum() uint64 { return t.mismatches + t.damaged + t.forks + t.anew + t.resets }
 
 // noteTrouble logs what has happened since the last call. order is held, mu is not.
 func (n *Node) noteTrouble() {
-	was := n.trouble
-	if n.engine.Mishaps() == was.sum() {
+	if n.engine.Mishaps() == n.trouble.sum() {
 		return
 	}
-	now := troubleOf(n.engine.Stats())
+	was, now := n.trouble, troubleOf(n.engine.Stats())
 	n.trouble = now
 	for _, t := range []struct {
 		level    slog.Level
