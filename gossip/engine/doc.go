@@ -308,9 +308,9 @@
 // 16 KiB, while they come more than 5 ms, and a quarter, later: then messages queue up on the
 // way or at the far end, and what waits in the log is newer (TestWindowFollowsReceipts,
 // TestWindowOfDistantPeer). If most of what such a late message covers was superseded before
-// it was sent, the link also rests for six times as long as the receipt was late, half a
-// second at most: to send it more often would take more of what there is too little of, and
-// most of that would be superseded, too (TestLinkRests).
+// it was sent, the link also rests for twenty times as long as such receipts are late on the
+// average, 350 ms at most: to send it more often would take more of what there is too little
+// of, and most of that would be superseded, too (TestLinkRests, TestLinkRestsEvenly).
 //
 // [Engine.Room] says how much may be written here before more than a third of the links are
 // full, and more than that waits: the caller holds writers back, if it likes. A link that

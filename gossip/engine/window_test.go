@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/insecure-scuttlebutt/scuttlebutt/model"
 )
 
 // flood lets a node write an update of so many kilobytes each millisecond.
@@ -153,8 +155,60 @@ func TestLinkRests(t *testing.T) {
 	if !w.equal() {
 		t.Error("not all has arrived when the rest must be over")
 	}
-	// A receipt takes 50 ms, a rest 300, and there are up to two times all keys under way.
-	if limit := uint64(2 * keys * 1000 / 350); applied > limit {
+	// A receipt takes 50 ms, a rest 350, and there are up to two times all keys under way.
+	if limit := uint64(2 * keys * 1000 / 400); applied > limit {
 		t.Errorf("in a second %d updates came over the link, want at most %d", applied, limit)
+	}
+}
+
+// A link rests as long after a receipt that came soon as after one that came late, if many
+// come late; and not at all for what was late long ago.
+func TestLinkRestsEvenly(t *testing.T) {
+	t.Parallel()
+	w := linked(t, 1, 2, rare)
+	w.lax = true // for speed
+	a, b := w.nodes[0], w.nodes[1]
+	w.flood(a, 5, 100*time.Millisecond) // receipts come soon
+	late := []time.Duration{60 * time.Millisecond}
+	messages := 0
+	w.lag = func(from, _ string, _ bool) time.Duration {
+		if from == b.name {
+			messages++
+			return late[messages%len(late)]
+		}
+		return 0
+	}
+	var came []time.Time
+	for i, seen := 0, uint64(0); i < 10_000; i++ {
+		if i == 2500 {
+			late = []time.Duration{0, 120 * time.Millisecond}
+		}
+		w.mustWrite(a, "s", fmt.Sprint("k", i%25), strings.Repeat("x", 2000))
+		w.pass(400 * time.Microsecond)
+		if n := b.e.Stats().LiveApplied; n != seen {
+			if came, seen = append(came, w.now), n; i < 2500 {
+				came = nil
+			}
+		}
+	}
+	if len(came) < 5 {
+		t.Fatalf("in three seconds messages came at %v", came)
+	}
+	for i := 1; i < len(came); i++ {
+		if gap := came[i].Sub(came[i-1]); gap < 300*time.Millisecond {
+			t.Errorf("a message came %v after the last one", gap)
+		}
+	}
+	w.lag = nil
+	w.pass(2 * time.Second)
+	var drafts []model.Draft
+	for i := range 100 {
+		drafts = append(drafts, draft(fmt.Sprint("k", i%25), strings.Repeat("x", 2000)))
+	}
+	for range 2 {
+		w.mustIssue(a, "s", drafts...)
+		if w.pass(20 * time.Millisecond); !w.equal() {
+			t.Error("what was written is not there at once, though no receipt has been late lately")
+		}
 	}
 }
