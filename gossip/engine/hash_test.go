@@ -56,8 +56,36 @@ func TestContentOfEveryField(t *testing.T) {
 	if h.content(u) != h.content(base()) {
 		t.Error("the content depends on the dot")
 	}
-	if h.member(u.Dot, 1) == h.member(base().Dot, 1) || h.member(u.Dot, 1) == h.member(u.Dot, 2) {
-		t.Error("a member's hash does not depend on dot or content")
+}
+
+// A member's hash depends on all of its dot, on its content and on the cluster, and on
+// nothing that was hashed before.
+func TestMemberOfEveryPart(t *testing.T) {
+	t.Parallel()
+	h := newHasher("test")
+	dot := func(node string, epoch uint64, version clock.Version) clock.Dot {
+		return clock.Dot{Replica: clock.Replica{Node: node, Epoch: epoch}, Version: version}
+	}
+	first := dot("a", 1, 1)
+	seen := map[Hash]string{newHasher("toast").member(first, 1): "another cluster"}
+	for _, m := range []struct {
+		what    string
+		dot     clock.Dot
+		content uint64
+	}{
+		{"nothing", first, 1},
+		{"another node", dot("b", 1, 1), 1},
+		{"another epoch", dot("a", 2, 1), 1},
+		{"another version", dot("a", 1, 2), 1},
+		{"another content", first, 2},
+	} {
+		hash := h.member(m.dot, m.content)
+		if other, ok := seen[hash]; ok {
+			t.Errorf("%s: the hash is that of %s", m.what, other)
+		}
+		if seen[hash] = m.what; hash != newHasher("test").member(m.dot, m.content) {
+			t.Errorf("%s: the hash depends on what was hashed before", m.what)
+		}
 	}
 }
 
