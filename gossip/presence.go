@@ -107,8 +107,29 @@ func (w *watches) do(s *watch, note func()) {
 
 // tenders are the handles that are asked to put their spaces in order.
 type tenders struct {
-	spaces map[string]model.Tender // changes under Node.order
+	spaces map[string]model.Tender // changes under Node.order, by set
 	wake   chan struct{}           // capacity 1: there may be something to do
+
+	// Guarded by Node.order: one space is written to again and again, more often than not.
+	last   string // that was looked up
+	tended bool   // it is in spaces
+}
+
+// set makes a handle the tender of a space; nil: none is. Node.order is held.
+func (t *tenders) set(space string, tender model.Tender) {
+	if t.last, t.tended = "", false; tender == nil {
+		delete(t.spaces, space)
+	} else {
+		t.spaces[space] = tender
+	}
+}
+
+// has reports whether a space has a tender. Node.order is held.
+func (t *tenders) has(space string) bool {
+	if t.last != space {
+		t.last, t.tended = space, t.spaces[space] != nil
+	}
+	return t.tended
 }
 
 func (t *tenders) signal() {
@@ -123,7 +144,7 @@ func (t *tenders) signal() {
 func (n *Node) noteTended(changed []model.Change) {
 	for i := 0; i < len(changed); {
 		space := spaceOf(changed[i])
-		if n.tenders.spaces[space] != nil {
+		if n.tenders.has(space) {
 			n.tenders.signal()
 		}
 		if space == metadataSpace {

@@ -74,7 +74,7 @@ func (n *Node) attach(space string, h model.Handle, cfg SpaceConfig) error {
 		n.engine.SetLimits(space, engine.Limits{MaxKeys: cfg.MaxKeys, MaxBytes: cfg.MaxBytes})
 		n.spaces[space] = host
 		if t, ok := h.(model.Tender); ok {
-			n.tenders.spaces[space] = t
+			n.tenders.set(space, t)
 			n.tenders.signal()
 		}
 		return n.engine.Expire(now), nil // what has expired long ago does not show at all
@@ -99,7 +99,7 @@ func (n *Node) Detach(space string) error {
 		h.detached = true
 		delete(n.spaces, space)
 		n.watches.end(space)
-		delete(n.tenders.spaces, space)
+		n.tenders.set(space, nil)
 		retained = n.engine.Detach(space)
 		return engine.Output{}, nil
 	})
