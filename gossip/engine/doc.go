@@ -307,9 +307,9 @@
 // while it is full and receipts come about as soon as they ever did, and shrinks, down to
 // 16 KiB, while they come more than 5 ms, and a quarter, later: then messages queue up on the
 // way or at the far end, and what waits in the log is newer (TestWindowFollowsReceipts,
-// TestWindowOfDistantPeer). If most of what such a late message covers was superseded before
-// it was sent, the link also rests for twenty times as long as such receipts are late on the
-// average, 350 ms at most: to send it more often would take more of what there is too little
+// TestWindowOfDistantPeer). After a message of which most was superseded before it was sent,
+// the link also rests, if the receipts of such messages are that late on the average: for
+// twenty times as long as they are, 350 ms at most: to send it more often would take more of what there is too little
 // of, and most of that would be superseded, too (TestLinkRests, TestLinkRestsEvenly).
 //
 // [Engine.Room] says how much may be written here before more than a third of the links are

@@ -130,20 +130,27 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
+// lagging returns two linked nodes. Receipts of the second came soon; now each of its messages
+// takes as long as late says.
+func lagging(t *testing.T, late func() time.Duration) (w *world, a, b *node) {
+	w = linked(t, 1, 2, rare)
+	w.lax = true // for speed
+	a, b = w.nodes[0], w.nodes[1]
+	w.flood(a, 5, 100*time.Millisecond)
+	w.lag = func(from, _ string, _ bool) time.Duration {
+		if from == b.name {
+			return late()
+		}
+		return 0
+	}
+	return w, a, b
+}
+
 // A link whose receipts are late rests, if what is written is superseded before it is sent
 // anyway, and goes on by itself.
 func TestLinkRests(t *testing.T) {
 	t.Parallel()
-	w := linked(t, 1, 2, rare)
-	w.lax = true // for speed
-	a, b := w.nodes[0], w.nodes[1]
-	w.flood(a, 5, 100*time.Millisecond) // receipts come soon
-	w.lag = func(from, _ string, _ bool) time.Duration {
-		if from == b.name {
-			return 50 * time.Millisecond
-		}
-		return 0
-	}
+	w, a, b := lagging(t, func() time.Duration { return 50 * time.Millisecond })
 	const keys, writes = 25, 2500
 	before := b.e.Stats().LiveApplied
 	for i := range writes {
@@ -165,19 +172,12 @@ func TestLinkRests(t *testing.T) {
 // come late; and not at all for what was late long ago.
 func TestLinkRestsEvenly(t *testing.T) {
 	t.Parallel()
-	w := linked(t, 1, 2, rare)
-	w.lax = true // for speed
-	a, b := w.nodes[0], w.nodes[1]
-	w.flood(a, 5, 100*time.Millisecond) // receipts come soon
 	late := []time.Duration{60 * time.Millisecond}
 	messages := 0
-	w.lag = func(from, _ string, _ bool) time.Duration {
-		if from == b.name {
-			messages++
-			return late[messages%len(late)]
-		}
-		return 0
-	}
+	w, a, b := lagging(t, func() time.Duration {
+		messages++
+		return late[messages%len(late)]
+	})
 	var came []time.Time
 	for i, seen := 0, uint64(0); i < 10_000; i++ {
 		if i == 2500 {
