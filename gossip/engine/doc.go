@@ -309,8 +309,9 @@
 // way or at the far end, and what waits in the log is newer (TestWindowFollowsReceipts,
 // TestWindowOfDistantPeer). After a message of which most was superseded before it was sent,
 // the link also rests, if the receipts of such messages are that late on the average: for
-// twenty times as long as they are, 350 ms at most: to send it more often would take more of what there is too little
-// of, and most of that would be superseded, too (TestLinkRests, TestLinkRestsEvenly).
+// twenty times as long as they are, 350 ms at most. To send more often would take more of
+// what there is too little of, and most of that would be superseded, too (TestLinkRests,
+// TestLinkRestsEvenly).
 //
 // [Engine.Room] says how much may be written here before more than a third of the links are
 // full, and more than that waits: the caller holds writers back, if it likes. A link that
