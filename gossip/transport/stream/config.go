@@ -47,6 +47,14 @@ type Config struct {
 	Logger *slog.Logger // nil: silent
 }
 
+// NowWriter is implemented by connections that can be written to without waiting. Small
+// messages are written to those by who sends them, and not by a goroutine for each.
+type NowWriter interface {
+	// WriteNow writes as much of b as there is room for at this moment, and returns how
+	// much that was: it may be nothing. An error ends the connection.
+	WriteNow(b []byte) (int, error)
+}
+
 const (
 	maxName    = 128
 	maxCluster = 255

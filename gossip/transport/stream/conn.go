@@ -18,6 +18,7 @@ type conn struct {
 	dialed   bool     // by this node
 	instance instance // of the peer
 	timeout  time.Duration
+	now      NowWriter // Conn, if it is one; nil: or nobody writes to it yet
 
 	in     *bufio.Reader
 	head   [headBytes]byte // of the frame that is read
@@ -74,7 +75,17 @@ func (c *conn) flush() error {
 		}
 		b = b[n:]
 	}
-	return nil
+	return c.SetWriteDeadline(time.Time{}) // writeNow has none
+}
+
+// writeNow writes a message as far as the connection takes it at once. flush writes what
+// is left.
+func (c *conn) writeNow(msg []byte) (left bool, err error) {
+	c.appendFrame(msg)
+	n, err := c.now.WriteNow(c.buf)
+	c.wrote += uint64(n)
+	c.buf = c.buf[:copy(c.buf, c.buf[n:])]
+	return err == nil && len(c.buf) > 0, err
 }
 
 // keep returns an empty buffer with the memory of b, if that is not too much to keep.

@@ -13,7 +13,9 @@
 // # Links
 //
 // The first message to a peer opens a connection; either side may. From then on both
-// send over it, at once: what gathers while a write is under way goes with the next.
+// send over it, at once: what gathers while a write is under way goes with the next. Who
+// sends a small message writes it, if the connection is a [NowWriter] and takes it without
+// waiting; all else is written by a goroutine.
 // When both dial at the same time there are two connections for a moment. The one
 // that the node with the smaller name dialled stays; of two dialled by the same node, or
 // to different lives of a peer, the later one does. The other is finished: each side

@@ -19,7 +19,7 @@ type link struct {
 	kept bool   // there should always be one
 	told bool   // Links has said that it is busy
 
-	writing bool          // there is a writer, as something waits
+	writing bool          // somebody writes, as something waits
 	busy    *conn         // the connection that it writes to at this moment …
 	batch   []outgoing    // … and what; only the writer changes it
 	idle    chan struct{} // closed when the writer ends; nil: nobody waits for that
@@ -40,6 +40,10 @@ type outgoing struct {
 
 // writeBytes is the size at which what is written in one go takes no further message.
 const writeBytes = 256 << 10
+
+// nowBytes is the size up to which a message is written by who sends it. To hand it to a
+// goroutine, and to have that run, costs a good part of what it takes to write it.
+const nowBytes = 4 << 10
 
 // link returns what is kept for a peer, nil when there is no room. l.mu is held.
 func (l *Links) link(peer string) *link {
@@ -88,7 +92,7 @@ func (l *Links) writeTo(k *link) {
 		case over:
 			return
 		case len(k.batch) == 0: // the connection broke just now
-		case l.cfg.IsCut != nil && l.cfg.IsCut(k.peer):
+		case l.isCut(k):
 			l.wrote(k, size, errCut)
 		default:
 			size, err := k.busy.writeAll(k.batch) // nobody else changes busy
@@ -97,7 +101,37 @@ func (l *Links) writeTo(k *link) {
 	}
 }
 
+// writeNow writes the one message that waits as far as it goes at once; a writer does what is left.
+// l.mu is held, but not meanwhile.
+func (l *Links) writeNow(k *link) {
+	l.wg.Add(1)
+	defer l.wg.Done()
+	size := l.begin(k)
+	l.mu.Unlock()
+	left, err := false, errCut
+	if !l.isCut(k) {
+		left, err = k.busy.writeNow(k.batch[0].msg)
+	}
+	l.mu.Lock()
+	if left {
+		l.wg.Go(func() { l.writeRest(k, size) })
+		return
+	}
+	l.note(k, size, err)
+	if !l.isOver(k) {
+		l.wg.Go(func() { l.writeTo(k) })
+	}
+}
+
+// writeRest writes the rest of what writeNow began, and goes on as a link's writer.
+func (l *Links) writeRest(k *link, size int) {
+	l.wrote(k, size, k.busy.flush())
+	l.writeTo(k)
+}
+
 var errCut = errors.New("cut")
+
+func (l *Links) isCut(k *link) bool { return l.cfg.IsCut != nil && l.cfg.IsCut(k.peer) }
 
 // connect waits until there is a connection for what waits, dialling if need be; false:
 // the peer cannot be reached.
@@ -125,17 +159,31 @@ func (l *Links) take(k *link) (size int, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case len(k.queue) == 0 || l.closed:
-		k.writing = false
-		if k.idle != nil {
-			close(k.idle)
-			k.idle = nil
-		}
-		l.forget(k)
+	case l.isOver(k):
 		return 0, true
 	case k.conn == nil:
 		return 0, false
 	}
+	return l.begin(k), false
+}
+
+// isOver ends writing when nothing waits. l.mu is held.
+func (l *Links) isOver(k *link) bool {
+	if len(k.queue) > 0 && !l.closed {
+		return false
+	}
+	k.writing = false
+	if k.idle != nil {
+		close(k.idle)
+		k.idle = nil
+	}
+	l.forget(k)
+	return true
+}
+
+// begin makes the oldest messages, of so many bytes, k.batch, to be written to k.busy. l.mu
+// is held.
+func (l *Links) begin(k *link) (size int) {
 	n := 0
 	for ; n < len(k.queue) && (n == 0 || size+k.queue[n].size <= writeBytes); n++ {
 		size += k.queue[n].size
@@ -149,13 +197,18 @@ func (l *Links) take(k *link) (size int, over bool) {
 		k.told = false
 		l.tellChange()
 	}
-	return size, false
+	return size
 }
 
 // wrote notes how a write to k.busy ended, and does what had to wait for its end.
 func (l *Links) wrote(k *link, size int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.note(k, size, err)
+}
+
+// note does what wrote does. l.mu is held.
+func (l *Links) note(k *link, size int, err error) {
 	c, messages := k.busy, len(k.batch)
 	clear(k.batch)
 	k.busy, k.batch = nil, k.batch[:0]
@@ -266,6 +319,7 @@ func (k *link) tell() {
 // stay. It is read until it ends in any case.
 func (l *Links) attach(c *conn) {
 	c.press, c.spares = l.press, &l.spares
+	c.now, _ = c.Conn.(NowWriter)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.link(c.peer)

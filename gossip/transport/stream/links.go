@@ -83,8 +83,13 @@ func (l *Links) send(peer string, m outgoing) error {
 	k.queue = append(k.queue, m)
 	k.bytes += m.size
 	k.used = time.Now()
-	if !k.writing {
-		k.writing = true
+	if k.writing {
+		return nil
+	}
+	k.writing = true
+	if m.encode == nil && m.size <= nowBytes && k.conn != nil && k.conn.now != nil {
+		l.writeNow(k)
+	} else {
 		l.wg.Go(func() { l.writeTo(k) })
 	}
 	return nil

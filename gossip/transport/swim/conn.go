@@ -16,6 +16,7 @@ type conn struct {
 	peeked []byte // read, but not by its user
 	once   sync.Once
 	done   func() // called when closed by its user; may be nil
+	now    nowWrite
 }
 
 // track makes raw one of s's connections. done, if any, marks it as incoming: when
@@ -98,10 +99,15 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.s.count.add(tcpBytesOut, n)
+	return n, c.failed(err)
+}
+
+// failed closes a connection to which a write has failed, and returns why.
+func (c *conn) failed(err error) error {
 	if err != nil && c.done == nil {
 		_ = c.Close()
 	}
-	return n, err
+	return err
 }
 
 // Close implements net.Conn.
