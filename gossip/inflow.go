@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -57,7 +58,7 @@ func (n *Node) receive() {
 			in.before.Add(-1)
 		}
 	})
-	for p := range n.transport.Receive() {
+	for p := range packets(n.transport) {
 		if a := in.decode(p); len(p.Bytes) < largeMessage && in.before.Load() == 0 {
 			in.deal(a)
 		} else {
@@ -70,6 +71,22 @@ func (n *Node) receive() {
 	// Nobody else closes the transport but stop itself: it gave up.
 	if first, _ := n.stop(canceled(), n.failure()); first {
 		n.log.Error("node stopped", "error", n.Err())
+	}
+}
+
+// packets are those that a transport receives until it is closed.
+func packets(t transport.Transport) iter.Seq[transport.Packet] {
+	return func(yield func(transport.Packet) bool) {
+		if s, ok := t.(transport.Source); ok {
+			for p, ok := s.Next(); ok && yield(p); p, ok = s.Next() {
+			}
+			return
+		}
+		for p := range t.Receive() {
+			if !yield(p) {
+				return
+			}
+		}
 	}
 }
 

@@ -123,7 +123,10 @@ func newDeaf(t *testing.T, cfg swim.Config) *deaf {
 	return d
 }
 
-func (d *deaf) Receive() <-chan transport.Packet { return d.in }
+func (d *deaf) Next() (transport.Packet, bool) {
+	p, ok := <-d.in
+	return p, ok
+}
 
 // A peer that does not read holds up nobody else, and gets all that it missed when it
 // reads again; meanwhile what waits for it does not grow.

@@ -73,6 +73,16 @@ type Packet struct {
 	Release func(b []byte)
 }
 
+// Source is a Transport that packets can be fetched from without a channel, into which
+// another goroutine would have to put each.
+type Source interface {
+	Transport
+	// Next waits for a packet and returns it; false once the transport was closed. It is
+	// called by one goroutine, and Receive is not: what wraps a Transport to see what
+	// arrives needs both.
+	Next() (Packet, bool)
+}
+
 // FuncSender is a Transport that can have a stream message encoded when it is written.
 type FuncSender interface {
 	Transport

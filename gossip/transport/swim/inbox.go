@@ -10,17 +10,18 @@ import (
 type inbox struct {
 	maxBytes int
 
-	out  chan transport.Packet
-	wake chan struct{} // holds a token when there may be something to move
-	stop chan struct{}
-	gone chan struct{} // closed when run has returned
+	moving sync.Once // run was started
+	runs   sync.WaitGroup
+	out    chan transport.Packet
+	stop   chan struct{}
 
 	mu     sync.Mutex
 	ring   []transport.Packet // oldest at head
 	head   int
 	n      int
-	bytes  int // of what is in ring and of the packet that run is handing over
+	bytes  int // of what is in ring
 	closed bool
+	news   sync.Cond // ring is not empty any more, or the inbox is closed
 
 	room    sync.Cond // there may be room, or the inbox is closed
 	waiting int       // who waits for that
@@ -30,13 +31,10 @@ func newInbox(maxMessages, maxBytes int) *inbox {
 	b := &inbox{
 		maxBytes: maxBytes,
 		out:      make(chan transport.Packet),
-		wake:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
-		gone:     make(chan struct{}),
 		ring:     make([]transport.Packet, maxMessages),
 	}
-	b.room.L = &b.mu
-	go b.run()
+	b.room.L, b.news.L = &b.mu, &b.mu
 	return b
 }
 
@@ -79,59 +77,63 @@ func (b *inbox) add(p transport.Packet) {
 	b.ring[(b.head+b.n)%len(b.ring)] = p
 	b.n++
 	b.bytes += len(p.Bytes)
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	if b.n == 1 {
+		b.news.Signal()
 	}
 }
 
-// run moves packets to out until close.
-func (b *inbox) run() {
-	defer close(b.gone)
-	defer close(b.out)
-	for {
-		select {
-		case <-b.wake:
-		case <-b.stop:
-			return
-		}
-		for p, ok := b.next(0); ok; p, ok = b.next(len(p.Bytes)) {
-			select {
-			case b.out <- p:
-			case <-b.stop:
-				return
-			}
-		}
-	}
-}
-
-// next takes the oldest packet out, after the one of so many bytes was handed
-// over.
-func (b *inbox) next(handed int) (transport.Packet, bool) {
+// next waits for a packet and takes the oldest out; false: the inbox was closed.
+func (b *inbox) next() (transport.Packet, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bytes -= handed
-	if b.waiting > 0 {
-		b.room.Broadcast() // the one that waits for longest may need more room than there is
+	for b.n == 0 && !b.closed {
+		b.news.Wait()
 	}
-	if b.n == 0 {
+	if b.closed {
 		return transport.Packet{}, false
 	}
 	p := b.ring[b.head]
 	b.ring[b.head] = transport.Packet{}
 	b.head = (b.head + 1) % len(b.ring)
 	b.n--
+	b.bytes -= len(p.Bytes)
+	if b.waiting > 0 {
+		b.room.Broadcast() // the one that waits for longest may need more room than there is
+	}
 	return p, true
 }
 
-// close drops what waits, closes out and waits for run.
+// receive returns a channel to which all packets go from now on; close closes it.
+func (b *inbox) receive() <-chan transport.Packet {
+	b.moving.Do(func() { b.runs.Go(b.run) })
+	return b.out
+}
+
+// run moves packets to out until close.
+func (b *inbox) run() {
+	defer close(b.out)
+	for {
+		p, ok := b.next()
+		if !ok {
+			return
+		}
+		select {
+		case b.out <- p:
+		case <-b.stop:
+			return
+		}
+	}
+}
+
+// close drops what waits, and waits for run.
 func (b *inbox) close() {
 	b.mu.Lock()
 	if !b.closed {
 		b.closed = true
 		b.room.Broadcast()
+		b.news.Broadcast()
 		close(b.stop)
 	}
 	b.mu.Unlock()
-	<-b.gone
+	b.runs.Wait()
 }

@@ -25,6 +25,7 @@ var ErrNameTaken = errors.New("swim: another live process has this name")
 var (
 	_ transport.Linker     = (*Transport)(nil)
 	_ transport.FuncSender = (*Transport)(nil)
+	_ transport.Source     = (*Transport)(nil)
 )
 
 // Transport is one node's access to a cluster. It implements
@@ -182,7 +183,10 @@ func (t *Transport) send(to string, ch transport.Channel, size int, queue func(p
 }
 
 // Receive implements transport.Transport.
-func (t *Transport) Receive() <-chan transport.Packet { return t.inbox.out }
+func (t *Transport) Receive() <-chan transport.Packet { return t.inbox.receive() }
+
+// Next implements transport.Source.
+func (t *Transport) Next() (transport.Packet, bool) { return t.inbox.next() }
 
 // Members implements transport.Transport. Once closed the list is empty and never
 // changes.
