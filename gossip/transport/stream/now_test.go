@@ -61,7 +61,7 @@ func TestWriteNow(t *testing.T) {
 		}{{"nothing", 0}, {"one byte", 1}, {"a part", 100}, {"all", 1 << 20}} {
 			t.Run(mode.name+" "+tt.name, func(t *testing.T) {
 				w := newTown(t)
-				made := make(chan *eager, 1)
+				made := make(chan *eager, 300)
 				a := w.start("a", func(c *stream.Config) { c.Key, c.Dial = mode.key, w.eagerly(made, tt.most, 0) })
 				b := w.start("b", func(c *stream.Config) { c.Key = mode.key })
 				a.send("b", "first")
@@ -95,7 +95,7 @@ func TestWriteNow(t *testing.T) {
 // A connection that breaks in such a write is replaced, and what was written is given up.
 func TestWriteNowFails(t *testing.T) {
 	w := newTown(t)
-	made := make(chan *eager, 2)
+	made := make(chan *eager, 300)
 	a := w.start("a", func(c *stream.Config) { c.Dial = w.eagerly(made, 1<<20, 2) })
 	b := w.start("b", nil)
 	a.send("b", "first")
