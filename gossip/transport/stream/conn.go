@@ -18,7 +18,7 @@ type conn struct {
 	dialed   bool     // by this node
 	instance instance // of the peer
 	timeout  time.Duration
-	now      NowWriter // Conn, if it is one; nil: or nobody writes to it yet
+	now      NowWriter // Conn, after the handshake; nil: it is none
 
 	in     *bufio.Reader
 	head   [headBytes]byte // of the frame that is read
@@ -75,7 +75,8 @@ func (c *conn) flush() error {
 		}
 		b = b[n:]
 	}
-	return c.SetWriteDeadline(time.Time{}) // writeNow has none
+	_ = c.SetWriteDeadline(time.Time{}) // writeNow has none; it fails if the connection is closed
+	return nil
 }
 
 // writeNow writes a message as far as the connection takes it at once. flush writes what

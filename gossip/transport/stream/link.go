@@ -101,8 +101,8 @@ func (l *Links) writeTo(k *link) {
 	}
 }
 
-// writeNow writes the one message that waits as far as it goes at once; a writer does what is left.
-// l.mu is held, but not meanwhile.
+// writeNow writes the one message that waits, as far as it goes at once; a writer does what
+// is left. l.mu is held, but not meanwhile.
 func (l *Links) writeNow(k *link) {
 	l.wg.Add(1)
 	defer l.wg.Done()
