@@ -104,8 +104,9 @@ func TestWriteNowFails(t *testing.T) {
 	if n := a.Counters()["drop_send_failed"]; n != 1 {
 		t.Errorf("%d messages were given up, want 1", n)
 	}
+	b.expect("first", "second") // what comes over two connections has no order
 	a.send("b", "third")
-	b.expect("first", "second", "third")
+	b.expect("third")
 	if len(made) != 2 {
 		t.Errorf("%d connections were made, want 2", len(made))
 	}
