@@ -53,9 +53,9 @@ func New(cfg Config) (*Links, error) {
 	return l, nil
 }
 
-// Send queues msg, which is the links' own from here on, for a peer, and returns at
-// once. Errors: transport.ErrTooLarge, transport.ErrQueueFull, transport.ErrClosed.
-// Nil does not mean that it arrives.
+// Send queues msg, which is the links' own from here on, for a peer, or writes it if it is
+// small and need not wait, and returns at once. Errors: transport.ErrTooLarge,
+// transport.ErrQueueFull, transport.ErrClosed. Nil does not mean that it arrives.
 func (l *Links) Send(peer string, msg []byte) error {
 	return l.send(peer, outgoing{msg: msg, size: len(msg)})
 }

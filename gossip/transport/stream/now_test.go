@@ -17,7 +17,8 @@ import (
 type eager struct {
 	net.Conn
 	most   int
-	breaks int64 // 0: never
+	breaks int64  // 0: never
+	during func() // called in each such write; may be nil
 
 	writes   atomic.Int64
 	deadline atomic.Value // time.Time that was set last
@@ -29,6 +30,9 @@ func (c *eager) WriteNow(b []byte) (int, error) {
 	}
 	if at, _ := c.deadline.Load().(time.Time); !at.IsZero() {
 		return 0, errors.New("what waits has left its deadline")
+	}
+	if c.during != nil {
+		c.during()
 	}
 	return c.Write(b[:min(len(b), c.most)])
 }
@@ -89,6 +93,26 @@ func TestWriteNow(t *testing.T) {
 				eventually(t, "all is counted", func() bool { return a.Counters()["streams_out"] == 202 })
 			})
 		}
+	}
+}
+
+// What is sent while somebody writes goes next, whether his message goes at once or not.
+func TestSendDuringWriteNow(t *testing.T) {
+	for _, most := range []int{0, 3, 1 << 20} {
+		w := newTown(t)
+		var a *node
+		a = w.start("a", func(c *stream.Config) {
+			c.Dial = func(ctx context.Context, peer string) (net.Conn, error) {
+				raw, err := w.dial(ctx, peer)
+				return &eager{Conn: raw, most: most, during: func() { a.send("b", "third", "fourth") }}, err
+			}
+		})
+		b := w.start("b", nil)
+		a.send("b", "first")
+		eventually(t, "the first is written", a.AtRest)
+		a.send("b", "second")
+		b.expect("first", "second", "third", "fourth")
+		eventually(t, "all is written", a.AtRest)
 	}
 }
 

@@ -18,8 +18,9 @@
 // A message arrives whole and unchanged, on the channel it was sent on, or not at
 // all. Order is promised on no channel. Send never waits: datagrams wait in one
 // queue for a goroutine that writes them, streams in a queue for each peer, whose
-// goroutine lives while it has work. The first one connects, unless the peer has done
-// so; the connection stays; with Link there always is one. When a peer cannot be reached, all that waits for it is
+// goroutine lives while it has work; a small one is written at once if the connection
+// takes it. The first one connects, unless the peer has done so; the connection stays; with
+// Link there always is one. When a peer cannot be reached, all that waits for it is
 // dropped; it would be old by the time the peer is back. When membership finds that a
 // peer failed or left, its connection is closed. A receive queue that is full drops
 // datagrams; streams wait at their sender while three quarters of it are full.

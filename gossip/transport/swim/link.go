@@ -9,6 +9,8 @@ import (
 	"github.com/insecure-scuttlebutt/scuttlebutt/gossip/transport/stream"
 )
 
+var _ stream.NowWriter = (*conn)(nil) // else every message costs a goroutine
+
 // newLinks returns what carries stream messages: connections that stay, on the port of
 // membership, to peers that membership knows.
 func (t *Transport) newLinks() (*stream.Links, error) {
