@@ -21,13 +21,20 @@ type fleet struct {
 	nodes    []*gossip.Node
 	maps     []*model.Map[string]
 	written  int
+
+	over func(*swim.Transport) transport.Transport // what nodes use
 }
 
 // startFleet starts nodes whose sockets and membership are set up by change, and
 // waits until they know each other.
 func startFleet(t *testing.T, size int, change func(*swim.Config)) *fleet {
 	t.Helper()
-	f := &fleet{t: t, registry: prometheus.NewRegistry()}
+	return startFleetOver(t, size, change, func(s *swim.Transport) transport.Transport { return s })
+}
+
+func startFleetOver(t *testing.T, size int, change func(*swim.Config), over func(*swim.Transport) transport.Transport) *fleet {
+	t.Helper()
+	f := &fleet{t: t, registry: prometheus.NewRegistry(), over: over}
 	for i := range size {
 		f.start(fmt.Sprintf("n%d", i), change)
 	}
@@ -50,7 +57,7 @@ func (f *fleet) start(name string, change func(*swim.Config)) {
 	}
 	change(&cfg)
 	n, err := gossip.Start(f.t.Context(), gossip.Config{
-		Name: name, Transport: startSwim(f.t, cfg), Metrics: f.registry, MaxUpdate: maxUpdate,
+		Name: name, Transport: f.over(startSwim(f.t, cfg)), Metrics: f.registry, MaxUpdate: maxUpdate,
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -239,11 +239,26 @@ func beg(t *testing.T, tr *swim.Transport, node string) func() int {
 	}
 }
 
+// paced is the transport of a node that takes a message for each tick, 5,000 a second at most.
+type paced struct {
+	*swim.Transport
+	ticks *time.Ticker
+}
+
+func newPaced(s *swim.Transport) transport.Transport {
+	return &paced{s, time.NewTicker(200 * time.Microsecond)}
+}
+
+func (p *paced) Next() (transport.Packet, bool) {
+	<-p.ticks.C
+	return p.Transport.Next()
+}
+
 // A member floods a node with more than it takes, on both channels: datagrams that do not
 // fit are dropped and counted, streams are held back at their sender, the node itself
 // and all others go on.
 func TestFullReceiveQueue(t *testing.T) {
-	f := startFleet(t, 3, func(c *swim.Config) { c.ReceiveQueue = 32 })
+	f := startFleetOver(t, 3, func(c *swim.Config) { c.ReceiveQueue = 32 }, newPaced)
 	before := f.converge()
 	cfg := swimConfig("flood")
 	cfg.Join = []string{f.addr(0)}
